@@ -1,0 +1,353 @@
+"""The turns stage: responses, tool calls and context blocks of some days, from their lines.
+
+A day's rows depend on that day's lines, on earlier lines of the same transcripts (what a
+conversation already held), on the next lines after midnight (the rest of a response, the result
+of a call) and on copies of its responses wherever they stand. They never depend on which other
+days are built in the same run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from waste_assets.accounting.prices import price_charges
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.tables import (
+    LINE_BLOCKS,
+    LINE_USAGE,
+    PARSED_TURNS,
+    RAW_SESSIONS,
+    TURN_TABLES,
+)
+from waste_assets.transcripts import archive, facts
+from waste_assets.transcripts.days import Calendar
+
+#: Changed with every change of the rules in this folder: older days are built anew.
+RULES = "1"
+_INPUTS = "waste.inputs"
+#: Days built at once: bounds what is held in memory, whatever the range.
+_BATCH_LINES = 250_000
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the archive holds of each day, and on which days each transcript goes on."""
+
+    contents: dict[date, archive.DayContents]
+    transcript_days: dict[str, list[date]]
+
+    @classmethod
+    def of(cls, lake: Lake) -> Holdings:
+        """Read from the footers of the archive."""
+        contents = {day: archive.contents(lake, day) for day in lake.days(RAW_SESSIONS)}
+        spans: dict[str, list[date]] = defaultdict(list)
+        for day in sorted(contents):
+            for transcript in contents[day].held:
+                spans[transcript].append(day)
+        return cls(contents, dict(spans))
+
+    def next_day(self, transcript: str, day: date) -> date | None:
+        """The next day after `day` on which a transcript goes on."""
+        return next((d for d in self.transcript_days[transcript] if d > day), None)
+
+    def related(self, day: date) -> dict[date, list[str]]:
+        """The other days that a day's rows depend on, with the transcripts they share."""
+        shared: dict[date, list[str]] = defaultdict(list)
+        for transcript in self.contents[day].held:
+            for other in self.transcript_days[transcript]:
+                if other < day:
+                    shared[other].append(transcript)
+                elif other > day:
+                    shared[other].append(transcript)
+                    break
+        return shared
+
+    def inputs(self, day: date, copies: Iterable[date]) -> str:
+        """Identity of everything that a day's rows are made from."""
+        contents = self.contents[day]
+        related = [
+            (other.isoformat(), transcript, self.contents[other].held[transcript])
+            for other, transcripts in sorted(self.related(day).items())
+            for transcript in sorted(transcripts)
+        ]
+        elsewhere = [(other.isoformat(), self.contents[other].version) for other in sorted(copies)]
+        told = json.dumps([contents.version, related, elsewhere, _rules()])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) -> set[date]:
+    """Days of the archive whose turns were not made from what is known now."""
+    return {
+        day
+        for day in holdings.contents
+        if lake.notes(PARSED_TURNS, day).get(_INPUTS)
+        != holdings.inputs(day, copies.get(day, set()))
+    }
+
+
+def copies_elsewhere(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[date, set[date]]:
+    """For each day the other days on which lines of its responses stand."""
+    parts = lake.parts(LINE_USAGE)
+    if not parts:
+        return {}
+    pairs = con.execute(
+        """
+        WITH seen AS (
+            SELECT DISTINCT response_id, day
+            FROM read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})
+        ),
+        crossing AS (SELECT response_id FROM seen GROUP BY response_id HAVING count(*) > 1)
+        SELECT DISTINCT a.day, b.day
+        FROM crossing
+        JOIN seen AS a USING (response_id)
+        JOIN seen AS b USING (response_id)
+        WHERE a.day <> b.day
+        """,
+        {"parts": parts},
+    ).fetchall()
+    copies: dict[date, set[date]] = defaultdict(set)
+    for day, other in pairs:
+        copies[day].add(other)
+    return dict(copies)
+
+
+def build(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    days: Sequence[date],
+    calendar: Calendar,
+    read_days: Callable[[list[date]], None],
+) -> None:
+    """Build and write the turns of `days`; days without lines have none.
+
+    `read_days` makes the facts of days current (see `facts.read_day`), in as many processes as
+    it likes.
+    """
+    holdings = Holdings.of(lake)
+    held = [day for day in sorted(set(days)) if day in holdings.contents]
+    needed = set(held).union(*(holdings.related(day) for day in held))
+    read_days(sorted(day for day in needed if not facts.is_current(lake, day)))
+    copies = copies_elsewhere(con, lake)
+    for batch in _batches(held, holdings):
+        rows = _build_batch(con, lake, batch, holdings, copies, calendar)
+        for day in batch:
+            notes = {_INPUTS: holdings.inputs(day, copies.get(day, set()))}
+            for table in TURN_TABLES:
+                lake.write(table, day, _of_day(rows[table.name], day), notes)
+
+
+def _batches(days: list[date], holdings: Holdings) -> Iterable[list[date]]:
+    batch: list[date] = []
+    lines = 0
+    for day in days:
+        batch.append(day)
+        lines += holdings.contents[day].lines
+        if lines >= _BATCH_LINES:
+            yield batch
+            batch, lines = [], 0
+    if batch:
+        yield batch
+
+
+def _build_batch(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    days: list[date],
+    holdings: Holdings,
+    copies: dict[date, set[date]],
+    calendar: Calendar,
+) -> dict[str, pa.Table]:
+    near = set(days).union(*(holdings.related(day) for day in days))
+    _load_lines(con, lake, days, near, copies)
+    _register(con, "wanted_days", pa.table({"day": pa.array(days, pa.date32())}))
+    _register(con, "response_days", _quarters(con, calendar))
+    _register(con, "transcript_days", _transcript_days(days, holdings))
+    _iterations(con)
+    for script in ("turns", "calls", "blocks"):
+        con.execute(_script(script))
+    con.execute(_script("charges"))
+    price_charges(con, "charges", "priced")
+    con.execute(_script("parsed_turns"))
+    return {
+        table.name: con.execute(
+            f"SELECT * FROM {table.name} ORDER BY day, session_id, agent, ts, "
+            + ", ".join(table.key)
+        ).to_arrow_table()
+        for table in TURN_TABLES
+    }
+
+
+def _load_lines(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    days: list[date],
+    near: set[date],
+    copies: dict[date, set[date]],
+) -> None:
+    """The lines of the conversations of these days, and every copy of their responses."""
+    everywhere = set(near).union(*(copies.get(day, set()) for day in near))
+    read = "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE all_usage AS SELECT * FROM {read}",
+        {"parts": lake.parts(LINE_USAGE, sorted(everywhere))},
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE conversations AS
+        SELECT DISTINCT session_id, agent FROM all_usage WHERE list_contains($days, day);
+        """,
+        {"days": days},
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE usage_lines AS
+        WITH wanted AS (
+            SELECT DISTINCT response_id
+            FROM all_usage
+            WHERE (session_id, agent) IN (SELECT (session_id, agent) FROM conversations)
+        )
+        SELECT * FROM all_usage WHERE response_id IN (SELECT response_id FROM wanted);
+        DROP TABLE all_usage;
+        """
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE block_lines AS
+        SELECT *
+        FROM {read}
+        WHERE (session_id, agent) IN (SELECT (session_id, agent) FROM usage_lines)
+        """,
+        {"parts": lake.parts(LINE_BLOCKS, sorted(near))},
+    )
+
+
+def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
+    """The day of each quarter of an hour; no zone changes its offset within one."""
+    quarters = con.execute(
+        "SELECT DISTINCT epoch_us(ts) // 900000000 AS quarter FROM usage_lines ORDER BY quarter"
+    ).fetchall()
+    moments = [datetime.fromtimestamp(q * 900, UTC) for (q,) in quarters]
+    return pa.table(
+        {
+            "quarter": pa.array([q for (q,) in quarters], pa.int64()),
+            "day": pa.array([calendar.day_at(moment) for moment in moments], pa.date32()),
+        }
+    )
+
+
+def _transcript_days(days: list[date], holdings: Holdings) -> pa.Table:
+    rows = [
+        (transcript, day, holdings.next_day(transcript, day))
+        for day in days
+        for transcript in holdings.contents[day].held
+    ]
+    return pa.table(
+        {
+            "transcript": pa.array([r[0] for r in rows], pa.string()),
+            "day": pa.array([r[1] for r in rows], pa.date32()),
+            "next_day": pa.array([r[2] for r in rows], pa.date32()),
+        }
+    )
+
+
+def _iterations(con: duckdb.DuckDBPyConnection) -> None:
+    """What is billed by itself inside a response, and the prompt of the last run.
+
+    Source: the API's pages on compaction, advisor and fallback. A declined attempt that made no
+    output is not billed; a fallback is never written to the cache for an hour.
+    """
+    rows = con.execute(
+        "SELECT response_id, any_value(iterations) FROM usage_lines "
+        "WHERE iterations IS NOT NULL GROUP BY response_id"
+    ).fetchall()
+    billed: dict[str, list[Any]] = {name: [] for name in _ITERATION_SCHEMA.names}
+    last: dict[str, list[Any]] = {"response_id": [], "prompt_tokens": []}
+    for response_id, text in rows:
+        iterations = json.loads(text)
+        has_fallback = any(i.get("type") == "fallback_message" for i in iterations)
+        prompt = None
+        for number, iteration in enumerate(iterations):
+            tokens = _iteration_tokens(iteration)
+            kind = iteration.get("type")
+            if kind in ("message", "fallback_message"):
+                prompt = sum(tokens[:4])
+            if kind == "message" and has_fallback and not tokens[4]:
+                continue
+            values = (response_id, number, iteration.get("model"), *tokens)
+            for name, value in zip(_ITERATION_SCHEMA.names, values, strict=True):
+                billed[name].append(value)
+        if prompt is not None:
+            last["response_id"].append(response_id)
+            last["prompt_tokens"].append(prompt)
+    _register(con, "billed_iterations", pa.table(billed, schema=_ITERATION_SCHEMA))
+    _register(
+        con,
+        "last_iterations",
+        pa.table(
+            last,
+            schema=pa.schema([("response_id", pa.string()), ("prompt_tokens", pa.int64())]),
+        ),
+    )
+
+
+_ITERATION_SCHEMA = pa.schema(
+    [
+        ("response_id", pa.string()),
+        ("iteration", pa.int32()),
+        ("model", pa.string()),
+        ("input_tokens", pa.int64()),
+        ("write_5m_tokens", pa.int64()),
+        ("write_1h_tokens", pa.int64()),
+        ("read_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+    ]
+)
+
+
+def _iteration_tokens(iteration: dict[str, Any]) -> tuple[int, int, int, int, int]:
+    creation = iteration.get("cache_creation") or {}
+    written_5m = creation.get("ephemeral_5m_input_tokens") or 0
+    written_1h = creation.get("ephemeral_1h_input_tokens") or 0
+    total = max(iteration.get("cache_creation_input_tokens") or 0, written_5m + written_1h)
+    return (
+        iteration.get("input_tokens") or 0,
+        total - written_1h,
+        written_1h,
+        iteration.get("cache_read_input_tokens") or 0,
+        iteration.get("output_tokens") or 0,
+    )
+
+
+def _of_day(rows: pa.Table, day: date) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.equal(rows.column("day"), pa.scalar(day, pa.date32())))
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    con.register(f"arrow_{name}", rows)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM arrow_{name}")
+    con.unregister(f"arrow_{name}")
+
+
+@cache
+def _script(name: str) -> str:
+    return files("waste_assets.accounting").joinpath(f"{name}.sql").read_text("utf-8")
+
+
+@cache
+def _rules() -> str:
+    """Identity of all that turns lines into rows: the rules and the price table."""
+    prices = files("waste_assets.accounting").joinpath("prices.csv").read_bytes()
+    return f"{facts.RULES}/{RULES}/{hashlib.sha256(prices).hexdigest()[:12]}"

@@ -1,0 +1,1 @@
+"""The assets, thin: each calls the folder that knows how."""

@@ -1,0 +1,58 @@
+"""What the UI shows of a table, made from its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from waste_assets.lake.tables import Table
+
+OWNERS = ["team:waste-assets"]
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns of a table, with types, units and meaning."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                type=str(column.type) + (f" [{column.unit}]" if column.unit else ""),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=table.key == (column.name,)
+                ),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def table_metadata(table: Table) -> dict[str, Any]:
+    """Definition metadata of an asset that is this table."""
+    return {
+        "dagster/column_schema": column_schema(table),
+        "dagster/table_name": table.name,
+        "key": ", ".join(table.key),
+    }
+
+
+def small_table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
+    """Some rows as a table in the UI; an empty list gives an empty table."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: _cell(value) for name, value in row.items()}) for row in rows],
+        schema=dg.TableSchema(
+            columns=[dg.TableColumn(name) for name in (rows[0] if rows else {"nothing": None})]
+        ),
+    )
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def records(cursor: Any) -> list[dict[str, Any]]:
+    """The rows of a finished DuckDB query as dictionaries."""
+    names: Iterable[str] = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,67 @@
+"""raw_sessions: every line of every transcript, untouched, archived once, by day."""
+
+import dagster as dg
+
+from waste_assets.assets.described import OWNERS, table_metadata
+from waste_assets.lake.tables import RAW_SESSIONS
+from waste_assets.partitions import daily, days_of, one_run
+from waste_assets.progress import Task
+from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.transcript_source import TranscriptSource
+from waste_assets.transcripts import archive
+
+
+@dg.asset(
+    description=f"{RAW_SESSIONS.description} It only grows: a source that is gone removes nothing.",
+    partitions_def=daily,
+    backfill_policy=one_run,
+    group_name="archive",
+    kinds={"python", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    metadata=table_metadata(RAW_SESSIONS),
+)
+def raw_sessions(
+    context: dg.AssetExecutionContext, data_root: DataRoot, source: TranscriptSource
+) -> dg.MaterializeResult:
+    """Merge what the sources hold now with what is archived."""
+    days = days_of(context.partition_keys)
+    files, unlisted = source.files()
+    task = Task("Archiving", sum(file.size for file in files))
+    state = data_root.state()
+    try:
+        report = archive.update(
+            data_root.lake,
+            state,
+            files,
+            days[0],
+            days[-1],
+            data_root.calendar,
+            progress=task.advance,
+        )
+    finally:
+        state.close()
+    for path, reason in (*unlisted, *report.unreadable):
+        context.log.warning("not archived: %s (%s)", path, reason)
+    for day in days:
+        held = report.contents.get(day, archive.DayContents())
+        context.add_asset_metadata(
+            {
+                "dagster/partition_row_count": held.lines + held.files,
+                "lines": held.lines,
+                "transcripts": len(held.held),
+                "files_beside": held.files,
+                "megabytes": round(held.bytes / 1e6, 3),
+                "changed": day in report.changed,
+            },
+            partition_key=day.isoformat(),
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "files_known": report.files,
+            "files_read": report.files_read,
+            "megabytes_read": round(report.bytes_read / 1e6, 3),
+            "files_being_written": report.pending_files,
+            "files_not_readable": len(unlisted) + len(report.unreadable),
+        }
+    )

@@ -1,0 +1,64 @@
+"""waste_mart: the BI database, published whole."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import duckdb
+
+from waste_assets.assets.described import OWNERS, column_schema, records, small_table
+from waste_assets.lake.tables import PARSED_TURNS, QUARANTINED_LINES
+from waste_assets.mart.publish import publish
+from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
+from waste_assets.resources.data_root import DataRoot
+
+
+@dg.asset(
+    description="The BI database: "
+    + "; ".join(f"`{table.name}`: {table.description[:-1].lower()}" for table in MART_TABLES)
+    + ". Built from all days and put in place at once.",
+    deps=[
+        dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+        for name in (PARSED_TURNS.name, QUARANTINED_LINES.name)
+    ],
+    group_name="publish",
+    kinds={"duckdb"},
+    owners=OWNERS,
+    code_version="1",
+    metadata={"dagster/column_schema": column_schema(DAILY_USAGE)},
+)
+def waste_mart(context: dg.AssetExecutionContext, data_root: DataRoot) -> dg.MaterializeResult:
+    """Publish `bi/waste.duckdb` and its Parquet twins."""
+    publish(data_root.lake, data_root.bi, datetime.now(UTC).date())
+    with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
+        (totals,) = records(con.execute(_TOTALS))
+        months = records(con.execute(_MONTHS))
+    return dg.MaterializeResult(
+        metadata={
+            **{name: value for name, value in totals.items() if value is not None},
+            "months": small_table(months),
+            "path": dg.MetadataValue.path(str(data_root.bi / "waste.duckdb")),
+        }
+    )
+
+
+_TOTALS = """
+SELECT
+    count(*) AS "dagster/row_count",
+    count(DISTINCT day) AS days,
+    sum(responses)::BIGINT AS responses,
+    sum(input_tokens + write_5m_tokens + write_1h_tokens + read_tokens + output_tokens)::BIGINT
+        AS tokens,
+    round(sum(usd), 6) AS usd,
+    sum(unpriced_responses)::BIGINT AS unpriced_responses,
+    sum(lower_bound_responses)::BIGINT AS lower_bound_responses
+FROM daily_usage
+"""
+_MONTHS = """
+SELECT
+    strftime(day, '%Y-%m') AS month, sum(responses)::BIGINT AS responses,
+    sum(output_tokens)::BIGINT AS output_tokens, round(sum(usd), 2) AS usd
+FROM daily_usage
+GROUP BY month
+ORDER BY month DESC
+LIMIT 12
+"""

@@ -1,0 +1,38 @@
+"""The one Definitions object: assets, checks, jobs, schedules, sensors, resources."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from waste_assets.assets.parsed_turns import parsed_turns
+from waste_assets.assets.raw_sessions import raw_sessions
+from waste_assets.assets.waste_mart import waste_mart
+from waste_assets.automation import audit_job, changed_transcripts, daily_audit, publish_job
+from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.transcript_source import TranscriptSource
+from waste_assets.settings import Settings
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """Everything, for one data root and its sources."""
+    return dg.Definitions(
+        assets=[raw_sessions, parsed_turns, waste_mart],
+        jobs=[audit_job, publish_job],
+        schedules=[daily_audit],
+        sensors=[changed_transcripts],
+        resources={
+            "data_root": DataRoot(path=str(settings.data_root), time_zone=settings.time_zone),
+            "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
+            # In memory: what is written is Parquet, one file a partition, and needs no lock.
+            "duckdb": DuckDBResource(
+                database=":memory:",
+                connection_config={"memory_limit": "384MB", "threads": 2},
+            ),
+        },
+        # The work starts processes of its own; a process a step would only import again.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = definitions(Settings.from_environment())

@@ -1,0 +1,151 @@
+"""Parquet partitions that are replaced whole: a reader sees the old one or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from waste_assets.lake.tables import Table
+
+#: Level 3 costs no more than no Parquet at all and gives 6.8 : 1 on transcripts.
+COMPRESSION = {"compression": "zstd", "compression_level": 3}
+#: Columns without repetition gain nothing from a dictionary.
+_UNREPEATED = frozenset({"raw", "line_no", "ts", "chars", "tokens"})
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake below `root`: `<table>/day=YYYY-MM-DD/part.parquet`."""
+
+    root: Path
+
+    def part(self, table: Table, day: date) -> Path:
+        """The file that holds (or would hold) one day of a table."""
+        return self.root / table.name / f"day={day.isoformat()}" / "part.parquet"
+
+    def days(self, table: Table) -> list[date]:
+        """The days that the table holds, in order."""
+        with contextlib.suppress(FileNotFoundError):
+            entries = os.scandir(self.root / table.name)
+            with entries:
+                found = [
+                    date.fromisoformat(entry.name[4:])
+                    for entry in entries
+                    if entry.name.startswith("day=")
+                ]
+            return sorted(day for day in found if self.part(table, day).exists())
+        return []
+
+    def parts(self, table: Table, days: list[date] | None = None) -> list[str]:
+        """Paths of the partitions that exist, of the given days or of all."""
+        wanted = self.days(table) if days is None else sorted(days)
+        paths = [self.part(table, day) for day in wanted]
+        return [str(path) for path in paths if path.exists()]
+
+    def notes(self, table: Table, day: date) -> dict[str, str]:
+        """What the writer noted in the partition's footer; empty where there is no partition."""
+        try:
+            metadata = pq.read_metadata(self.part(table, day)).metadata or {}
+        except FileNotFoundError:
+            return {}
+        return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"waste.")}
+
+    def open(self, table: Table, day: date) -> PartitionWriter:
+        """A partition under construction; the caller commits or discards it."""
+        return PartitionWriter(self.part(table, day), table)
+
+    @contextlib.contextmanager
+    def writer(self, table: Table, day: date) -> Iterator[PartitionWriter]:
+        """Write one partition; it replaces the old one when the block ends without an error."""
+        writer = self.open(table, day)
+        try:
+            yield writer
+        except BaseException:
+            writer.discard()
+            raise
+        writer.commit()
+
+    def write(self, table: Table, day: date, rows: pa.Table, notes: Mapping[str, str]) -> None:
+        """Replace one partition by `rows`, which are cast to the table's schema."""
+        with self.writer(table, day) as writer:
+            writer.append(rows.select(table.column_names).cast(table.schema))
+            writer.notes.update(notes)
+
+    @contextlib.contextmanager
+    def lock(self, table: Table, first: date, last: date) -> Iterator[None]:
+        """Hold the days of a table for reading, changing and writing them, across processes.
+
+        Only the archive needs it: everything else is a pure function of its inputs, and two
+        writers of the same rows may replace each other. One range, taken at once, cannot
+        deadlock with another.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        start, length = first.toordinal(), (last - first).days + 1
+        with (self.root / f".{table.name}.lock").open("w") as handle:
+            fcntl.lockf(handle, fcntl.LOCK_EX, length, start)
+            yield
+
+
+class PartitionWriter:
+    """A partition under construction, in a temporary file beside its place."""
+
+    def __init__(self, place: Path, table: Table) -> None:
+        self.place = place
+        self.table = table
+        self.notes: dict[str, str] = {}
+        self.rows = 0
+        self._temporary = place.with_name(f".{place.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        self._writer: pq.ParquetWriter | None = None
+
+    def append(self, rows: pa.Table) -> None:
+        """Add rows as one row group."""
+        self._open().write_table(rows, row_group_size=max(1, rows.num_rows))
+        self.rows += rows.num_rows
+
+    def append_and_rest(self, rows: pa.Table) -> None:
+        """Add rows, and hold no memory until the next ones come.
+
+        Arrow keeps the buffers of a row group until the next one begins: megabytes for each
+        open file. Beginning an empty one lets them go.
+        """
+        self.append(rows)
+        self._open().write_table(rows.slice(0, 0))
+
+    def commit(self, *, durable: bool = False) -> None:
+        """Put the partition in its place; `durable`: only once it is on the disk."""
+        writer = self._open()
+        writer.add_key_value_metadata(self.notes)
+        writer.close()
+        if durable:
+            with self._temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+        os.replace(self._temporary, self.place)
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self._writer.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _open(self) -> pq.ParquetWriter:
+        if self._writer is None:
+            self.place.parent.mkdir(parents=True, exist_ok=True)
+            repeated = [c for c in self.table.column_names if c not in _UNREPEATED]
+            self._writer = pq.ParquetWriter(
+                self._temporary,
+                self.table.schema,
+                use_dictionary=repeated,
+                write_statistics=repeated,
+                **COMPRESSION,
+            )
+        return self._writer

@@ -1,0 +1,336 @@
+"""Every table of the project, its columns, types, units and meaning, written once.
+
+Arrow schemas, Dagster column schemas, the checks and the data dictionary are all made from
+this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+#: Bumped when a table changes shape; a data root of a newer schema is refused.
+SCHEMA_VERSION = 1
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+#: Text that repeats from row to row: written dictionary-encoded, read back as text.
+LABEL = pa.string()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type, its meaning, its unit where it has one, whether it may be NULL."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str | None = None
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, its columns, and the columns that make a row unique."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema that every file of the table is written with."""
+        return pa.schema([pa.field(c.name, c.type, c.nullable) for c in self.columns])
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return [c.name for c in self.columns]
+
+
+def _required(name: str, type_: pa.DataType, description: str, unit: str | None = None) -> Column:
+    return Column(name, type_, description, unit, nullable=False)
+
+
+_TRANSCRIPT = _required("transcript", LABEL, "Transcript the line stands in, whatever its path.")
+_LINE_NO = _required("line_no", pa.int32(), "Line number in the transcript, from 1; 0: a file.")
+_SESSION = Column("session_id", LABEL, "Session, as the line itself says.")
+_AGENT = _required("agent", LABEL, "'main', or the id of the subagent.")
+_PROJECT = Column("project", LABEL, "Working directory of the transcript's first line that has one.")
+
+
+def _tokens(name: str, description: str) -> Column:
+    return _required(name, pa.int64(), description, "tokens")
+
+
+def _usd(name: str, description: str) -> Column:
+    return Column(name, pa.float64(), description + " NULL where the model has no price.", "USD")
+
+
+RAW_SESSIONS = Table(
+    "raw_sessions",
+    "Every line of every transcript, untouched, and every file that stands beside one.",
+    (
+        _TRANSCRIPT,
+        _LINE_NO,
+        _required("kind", LABEL, "'line' of a transcript, or a whole 'file' beside one."),
+        _SESSION,
+        Column("type", LABEL, "Record type of the line; NULL where it could not be decoded."),
+        Column("ts", TIMESTAMP, "The line's own timestamp; NULL where it has none."),
+        _PROJECT,
+        _required("path", LABEL, "File the line was read from when it was archived."),
+        _required("raw", pa.large_binary(), "The bytes, with their line end.", "bytes"),
+    ),
+    ("transcript", "line_no", "raw"),
+)
+
+LINE_USAGE = Table(
+    "line_usage",
+    "One row for each transcript line that reports the usage of an API response, copies included.",
+    (
+        _required("response_id", LABEL, "Identity of the response: the message id where it is one."),
+        Column("message_id", LABEL, "`message.id` as recorded."),
+        Column("request_id", LABEL, "`requestId` as recorded."),
+        Column("uuid", LABEL, "`uuid` of the line."),
+        _required("session_id", LABEL, "Session, as the line itself says."),
+        _AGENT,
+        _TRANSCRIPT,
+        _LINE_NO,
+        _required("part", pa.int16(), "Position among several objects on one line, from 0."),
+        _required("ts", TIMESTAMP, "Time of the line."),
+        _PROJECT,
+        Column("model", LABEL, "Model as recorded."),
+        Column("stop_reason", LABEL, "NULL: the line is a placeholder written while streaming."),
+        _required("is_sidechain", pa.bool_(), "The line belongs to a subagent."),
+        _required("is_copy", pa.bool_(), "The line says that it was copied from another session."),
+        _required("from_progress", pa.bool_(), "Found only inside a `progress` line."),
+        _tokens("input_tokens", "Prompt tokens neither read from nor written to the cache."),
+        _tokens("write_5m_tokens", "Cache writes kept 5 minutes, or with no time to live said."),
+        _tokens("write_1h_tokens", "Cache writes kept 1 hour."),
+        _required("ttl_known", pa.bool_(), "The time to live of every cache write was recorded."),
+        _tokens("read_tokens", "Cache reads."),
+        _tokens("output_tokens", "Output, thinking included."),
+        Column("thinking_tokens", pa.int64(), "Output spent on thinking, where said.", "tokens"),
+        _required("web_search_requests", pa.int64(), "Web searches billed with the response."),
+        Column("speed", LABEL, "'fast' or 'standard'."),
+        Column("inference_geo", LABEL, "Region that served the request."),
+        Column("service_tier", LABEL, "'standard', 'priority' or 'batch'."),
+        Column("iterations", pa.string(), "`usage.iterations` as JSON where there is more than one."),
+        Column("effort", LABEL, "Reasoning effort."),
+        Column("version", LABEL, "Version of Claude Code."),
+    ),
+    ("transcript", "line_no", "part"),
+)
+
+LINE_BLOCKS = Table(
+    "line_blocks",
+    "One row for each piece of content that a transcript line brings into a conversation.",
+    (
+        _required("session_id", LABEL, "Session, as the line itself says."),
+        _AGENT,
+        _TRANSCRIPT,
+        _LINE_NO,
+        _required("part", pa.int16(), "Position among several objects on one line, from 0."),
+        _required("block_no", pa.int16(), "Position in the line, from 0."),
+        Column("uuid", LABEL, "`uuid` of the line."),
+        _required("from_progress", pa.bool_(), "Found only inside a `progress` line."),
+        _required("ts", TIMESTAMP, "Time of the line."),
+        _required(
+            "kind",
+            LABEL,
+            "output_text, thinking, tool_use, tool_result, user_text, reminder, attachment, "
+            "summary, or boundary (a compaction: the context starts anew).",
+        ),
+        Column("subtype", LABEL, "Attachment type, compaction trigger, or the kind of user text."),
+        Column("response_id", LABEL, "The response whose output this is."),
+        Column("tool_use_id", LABEL, "The tool call that this is, or answers."),
+        Column("tool_name", LABEL, "Tool called."),
+        Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
+        Column("input_hash", pa.string(), "Hash of the call's input: equal input, equal hash."),
+        _required("chars", pa.int64(), "Size of the text.", "characters"),
+        Column("content_hash", pa.string(), "Hash of a result's text: equal text, equal hash."),
+        Column("is_error", pa.bool_(), "The result says that the call failed."),
+        Column("error_text", pa.string(), "First 1,000 characters of a failed result."),
+        Column("denial", LABEL, "`toolDenialKind`: why a call was not run."),
+        Column("web_searches", pa.int64(), "`toolUseResult.searchCount` of a web search."),
+        Column("subagent", LABEL, "The subagent that the call started."),
+        Column("subagent_tokens", pa.int64(), "Tokens that the subagent reports.", "tokens"),
+    ),
+    ("transcript", "line_no", "part", "block_no"),
+)
+
+LINE_COSTS = Table(
+    "line_costs",
+    "One row for each model of each `cost-state` line: what Claude Code itself counted so far.",
+    (
+        _required("session_id", LABEL, "Session."),
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("started_at", pa.int64(), "Start of the process that counts.", "ms since 1970"),
+        _required("model", LABEL, "Model as recorded."),
+        _tokens("input_tokens", "Prompt tokens outside the cache, so far."),
+        _tokens("output_tokens", "Output, so far."),
+        _tokens("read_tokens", "Cache reads, so far."),
+        _tokens("write_tokens", "Cache writes, so far."),
+        Column("usd", pa.float64(), "Cost as Claude Code priced it, so far.", "USD"),
+    ),
+    ("transcript", "line_no", "model"),
+)
+
+QUARANTINED_LINES = Table(
+    "quarantined_lines",
+    "Lines that could not be read as a record, each with the reason. The archive keeps them.",
+    (
+        _TRANSCRIPT,
+        _LINE_NO,
+        _required("path", LABEL, "File the line was read from when it was archived."),
+        _required("reason", LABEL, "Why the line could not be read."),
+        _required("bytes", pa.int64(), "Length of the line.", "bytes"),
+    ),
+    ("transcript", "line_no", "reason"),
+)
+
+LINE_COUNTS = Table(
+    "line_counts",
+    "What became of the lines of each transcript.",
+    (
+        _TRANSCRIPT,
+        Column("path", LABEL, "File the lines were read from when they were archived."),
+        _required("lines", pa.int64(), "Lines archived."),
+        _required("decoded", pa.int64(), "Lines read as records."),
+        _required("repaired", pa.int64(), "Of these, lines that were read after a repair."),
+        _required("quarantined", pa.int64(), "Lines set aside."),
+        _required("files", pa.int64(), "Files archived beside the transcript."),
+    ),
+    ("transcript",),
+)
+
+PARSED_TURNS = Table(
+    "parsed_turns",
+    "One row for each API response: its tokens, its price, its place in the conversation.",
+    (
+        _required("response_id", LABEL, "Identity of the response: the message id where it is one."),
+        Column("message_id", LABEL, "`message.id` as recorded."),
+        Column("request_id", LABEL, "`requestId` as recorded."),
+        _required("has_request_id", pa.bool_(), "Some line of the response has a request id."),
+        _required("session_id", LABEL, "Session that first recorded the response."),
+        _AGENT,
+        _PROJECT,
+        _required("ts", TIMESTAMP, "Time of the response's first line: decides its day and price."),
+        _required("last_ts", TIMESTAMP, "Time of its last line."),
+        Column("model", LABEL, "Model as recorded."),
+        Column("stop_reason", LABEL, "Why the response ended; NULL where the end was never written."),
+        _required(
+            "usage_final",
+            pa.bool_(),
+            "The final usage was recorded. False: the output is a lower bound.",
+        ),
+        _required("from_progress", pa.bool_(), "Known only from `progress` lines."),
+        _required("lines", pa.int32(), "Transcript lines that report this response."),
+        _required("sessions", pa.int32(), "Sessions in which it stands, copies included."),
+        _required("usage_conflict", pa.bool_(), "Its lines disagree about the prompt."),
+        _tokens("input_tokens", "Prompt tokens neither read from nor written to the cache."),
+        _tokens("write_5m_tokens", "Cache writes kept 5 minutes, or with no time to live said."),
+        _tokens("write_1h_tokens", "Cache writes kept 1 hour."),
+        _required("ttl_known", pa.bool_(), "The time to live of every cache write was recorded."),
+        _tokens("read_tokens", "Cache reads."),
+        _tokens("output_tokens", "Output, thinking included."),
+        Column("thinking_tokens", pa.int64(), "Output spent on thinking, where said.", "tokens"),
+        _required("web_search_requests", pa.int64(), "Web searches billed with the response."),
+        _tokens("billed_extra_tokens", "Billed beyond the counts above: advisor, compaction."),
+        Column("speed", LABEL, "'fast' or 'standard'."),
+        Column("inference_geo", LABEL, "Region that served the request."),
+        Column("service_tier", LABEL, "'standard', 'priority' or 'batch'."),
+        Column("effort", LABEL, "Reasoning effort."),
+        Column("version", LABEL, "Version of Claude Code."),
+        _tokens("prompt_tokens", "Size of the prompt: of the last iteration where there are several."),
+        _required("epoch", LABEL, "Run of responses whose context only grows: its first response."),
+        _required("epoch_position", pa.int32(), "Position of the response in its epoch, from 0."),
+        Column("epoch_start", LABEL, "On the first response: why the epoch began."),
+        _tokens("previous_prompt_tokens", "Prompt size of the response before it in the epoch."),
+        Column("previous_response_id", LABEL, "The response before it in the conversation."),
+        _usd("usd_input", "Price of the input outside the cache."),
+        _usd("usd_write_5m", "Price of the 5-minute cache writes."),
+        _usd("usd_write_1h", "Price of the 1-hour cache writes."),
+        _usd("usd_read", "Price of the cache reads."),
+        _usd("usd_output", "Price of the output."),
+        _usd("usd_web_search", "Price of the web searches."),
+        _usd("usd", "The API's list price of the day for the whole response."),
+        _TRANSCRIPT,
+        _LINE_NO,
+    ),
+    ("response_id",),
+)
+
+TOOL_CALLS = Table(
+    "tool_calls",
+    "One row for each tool call of a response, with the outcome that came back.",
+    (
+        _required("tool_use_id", LABEL, "Identity of the call."),
+        _required("response_id", LABEL, "The response that made the call."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        _required("ts", TIMESTAMP, "Time of the call."),
+        _required("tool_name", LABEL, "Tool called."),
+        Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
+        Column("input_hash", pa.string(), "Hash of the input: equal input, equal hash."),
+        _required("input_chars", pa.int64(), "Size of the input.", "characters"),
+        _required("outcome", LABEL, "'ok', 'error', or 'no_result' (interrupted, or still running)."),
+        Column("result_ts", TIMESTAMP, "Time of the result."),
+        Column("result_chars", pa.int64(), "Size of the result.", "characters"),
+        Column("result_hash", pa.string(), "Hash of the result: equal result, equal hash."),
+        Column("error_text", pa.string(), "First 1,000 characters of a failed result."),
+        Column("denial", LABEL, "`toolDenialKind`: why a call was not run."),
+        Column("subagent", LABEL, "The subagent that the call started."),
+        Column("subagent_tokens", pa.int64(), "Tokens that the subagent reports.", "tokens"),
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("result_transcript", LABEL, "Transcript of the result."),
+        Column("result_line_no", pa.int32(), "Line of the result."),
+    ),
+    ("tool_use_id", "response_id"),
+)
+
+CONTEXT_BLOCKS = Table(
+    "context_blocks",
+    "What entered the prompt of each response, how large it is and where in the prompt it lies.",
+    (
+        _required("response_id", LABEL, "The response whose prompt held the block for the first time."),
+        _required("block_no", pa.int32(), "Position among the blocks that entered with it, from 0."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _required("epoch", LABEL, "Epoch of the response."),
+        _required("epoch_position", pa.int32(), "Position of the response in its epoch, from 0."),
+        _required("ts", TIMESTAMP, "Time of the response."),
+        _required(
+            "kind",
+            LABEL,
+            "base (system prompt, tools, what came before), output, tool_result, user_text, "
+            "reminder, attachment, summary, or unseen (growth with nothing in the transcript).",
+        ),
+        Column("subtype", LABEL, "Attachment type or kind of user text."),
+        _required(
+            "basis",
+            LABEL,
+            "measured (the provider's own counts), apportioned (a count shared by characters), "
+            "or estimated (characters alone).",
+        ),
+        _tokens("tokens", "Size of the block in the prompt."),
+        _tokens("start_token", "Where the block begins in the prompt."),
+        _tokens("end_token", "Where it ends: start + tokens."),
+        Column("chars", pa.int64(), "Size of its text.", "characters"),
+        Column("tool_use_id", LABEL, "The call whose result it is."),
+        Column("source_response_id", LABEL, "The response whose output it is."),
+        Column("transcript", LABEL, "Transcript it came from."),
+        Column("line_no", pa.int32(), "Its line."),
+    ),
+    ("response_id", "block_no"),
+)
+
+#: The line tables are read from `raw_sessions` alone, day by day, and shared by the rest.
+LINE_TABLES = (LINE_USAGE, LINE_BLOCKS, LINE_COSTS, QUARANTINED_LINES, LINE_COUNTS)
+#: What the turns stage publishes.
+TURN_TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)

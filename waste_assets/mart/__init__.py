@@ -1,0 +1,1 @@
+"""The BI database: built whole from the lake, put in place at once."""

@@ -1,0 +1,112 @@
+"""What is out of date: which days have to be built, found without reading the sources."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from waste_assets.accounting import turns
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.state import CatalogEntry, State
+from waste_assets.mart.publish import inputs, published_inputs
+from waste_assets.settings import FIRST_DAY
+from waste_assets.transcripts import archive
+from waste_assets.transcripts.days import Calendar, canonical_timestamp
+from waste_assets.transcripts.discover import SourceFile
+
+_PEEK = 16 << 10
+_STAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z+-]{16,32})"')
+
+
+@dataclass
+class Plan:
+    """Days to build, and whether anything has to be done at all."""
+
+    #: Days whose sources, archive or turns have changed.
+    days: set[date] = field(default_factory=set)
+    #: The BI files are not made from what the lake holds.
+    publish: bool = False
+    #: Identity of the state of the sources that led to this plan.
+    mark: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.days and not self.publish
+
+
+def plan(
+    lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: Calendar
+) -> Plan:
+    """Compare the sources with what was built from them.
+
+    A file that has changed is only looked into at its beginning and its end (or where it has
+    grown): if that misses a day in its middle, the next plan names it, for by then the file is
+    known line by line.
+    """
+    catalog = state.catalog()
+    made = Plan(mark=_mark(files))
+    holdings = turns.Holdings.of(lake)
+    changed = archive.changed_files(files, catalog)
+    sessions = {e.transcript.split("/", 1)[0]: min(e.days) for e in catalog.values() if e.days}
+    for file in files:
+        if file.path in changed:
+            made.days |= _peek(file, catalog.get(file.path), calendar, sessions)
+    known = [file for file in files if file.path not in changed]
+    made.days |= archive.stale_days(known, catalog, holdings.contents)
+    with duckdb.connect(":memory:") as con:
+        copies = turns.copies_elsewhere(con, lake)
+    made.days |= turns.stale_days(lake, holdings, copies)
+    today = calendar.day_at(datetime.now(UTC))
+    made.days = {day for day in made.days if FIRST_DAY <= day <= today}
+    made.publish = bool(made.days) or published_inputs(bi) != inputs(lake)
+    return made
+
+
+def _peek(
+    file: SourceFile,
+    entry: CatalogEntry | None,
+    calendar: Calendar,
+    sessions: dict[str, date],
+) -> set[date]:
+    """The first and the last day of what is new in a file, and the days between them."""
+    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    if not file.is_lines:
+        first = sessions.get(file.session, sessions.get(f"{file.session}.jsonl"))
+        return {first or by_mtime}
+    grown = entry is not None and file.size > entry.size
+    start = entry.size - entry.pending_bytes if entry and grown else 0
+    try:
+        with open(file.path, "rb") as handle:
+            handle.seek(start)
+            head = handle.read(_PEEK)
+            end = max(start + len(head), file.size - _PEEK)
+            handle.seek(end)
+            tail = handle.read(_PEEK)
+    except OSError:
+        return set()
+    stamps = [canonical_timestamp(m.decode()) for m in _STAMP.findall(head + b"\n" + tail)]
+    days = sorted({calendar.day(stamp) for stamp in stamps if stamp})
+    if entry is not None and not grown:
+        days += list(entry.days)
+    if not days:
+        days = [by_mtime]
+    sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
+    return set(_between(max(min(days), FIRST_DAY), max(days)))
+
+
+def _between(first: date, last: date) -> Iterable[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def _mark(files: list[SourceFile]) -> str:
+    told = hashlib.sha256()
+    for file in files:
+        told.update(f"{file.path}\0{file.size}\0{file.mtime_ns}\0".encode("utf-8", "replace"))
+    return told.hexdigest()[:16]

@@ -1,0 +1,48 @@
+"""Where things lie and how days are counted: one place, read from the environment.
+
+The command line, the UI's processes and parallel workers all build the same settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from waste_assets.transcripts.discover import default_roots
+
+DATA_ROOT = "WASTE_ASSETS_DATA"
+SOURCES = "WASTE_ASSETS_SOURCES"
+TIME_ZONE = "WASTE_ASSETS_TIMEZONE"
+#: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
+FIRST_DAY = date(2025, 2, 1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process needs to know; equal settings, equal results."""
+
+    data_root: Path
+    sources: tuple[Path, ...]
+    time_zone: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; defaults are `data/` here and Claude Code's own directories."""
+        given = [part for part in environ.get(SOURCES, "").split(os.pathsep) if part]
+        roots = [Path(part) for part in given] or default_roots(environ, Path.home())
+        return cls(
+            Path(environ.get(DATA_ROOT) or "data").absolute(),
+            tuple(roots),
+            environ.get(TIME_ZONE) or "UTC",
+        )
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that give another process these settings."""
+        return {
+            DATA_ROOT: str(self.data_root),
+            SOURCES: os.pathsep.join(map(str, self.sources)),
+            TIME_ZONE: self.time_zone,
+        }

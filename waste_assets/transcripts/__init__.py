@@ -1,0 +1,1 @@
+"""Reading Claude Code's files: knows the format, knows no Dagster."""

@@ -1,0 +1,543 @@
+"""The archive: every line once, by day, merged with what is there and never taken away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from waste_assets.lake.lake import Lake, PartitionWriter
+from waste_assets.lake.state import CatalogEntry, State
+from waste_assets.lake.tables import RAW_SESSIONS
+from waste_assets.transcripts.days import Calendar, canonical_timestamp
+from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.lines import Piece, Reading, read_pieces
+
+#: A day's lines are written when so many bytes of them wait, or so many of all days.
+_DAY_BYTES = 8 << 20
+_ALL_BYTES = 64 << 20
+#: Row groups that may wait for the writing thread.
+_WAITING_GROUPS = 2
+_LABELS = ("transcript", "kind", "session_id", "type", "project", "path")
+_VERSION, _HELD, _SEEN, _COUNTS = "waste.version", "waste.held", "waste.seen", "waste.counts"
+
+
+@dataclass
+class DayContents:
+    """What a day of the archive holds, as its footer says."""
+
+    #: Identity of the rows: equal rows, equal version. Empty where there is no partition.
+    version: str = ""
+    #: Digest of what is held of each transcript.
+    held: dict[str, str] = field(default_factory=dict)
+    #: Digests of files whose lines are all held, where they differ from what is held.
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    lines: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def covers(self, transcript: str, digest: str) -> bool:
+        """Whether a file with these lines has nothing that is not held."""
+        return self.held.get(transcript) == digest or digest in self.seen.get(transcript, ())
+
+
+@dataclass
+class ArchiveReport:
+    """What an update of the archive did."""
+
+    files: int = 0
+    files_read: int = 0
+    bytes_read: int = 0
+    pending_files: int = 0
+    #: Files that could not be read: (path, reason).
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    #: Days that changed.
+    changed: set[date] = field(default_factory=set)
+    #: What each day of the update holds afterwards.
+    contents: dict[date, DayContents] = field(default_factory=dict)
+
+
+def contents(lake: Lake, day: date) -> DayContents:
+    """What a day of the archive holds."""
+    notes = lake.notes(RAW_SESSIONS, day)
+    if _VERSION not in notes:
+        return DayContents()
+    counts = json.loads(notes[_COUNTS])
+    return DayContents(
+        notes[_VERSION], json.loads(notes[_HELD]), json.loads(notes[_SEEN]), **counts
+    )
+
+
+def changed_files(files: Iterable[SourceFile], catalog: dict[str, CatalogEntry]) -> set[str]:
+    """Paths of the files that are not as the catalog knows them."""
+    changed = set()
+    for file in files:
+        entry = catalog.get(file.path)
+        if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
+            changed.add(file.path)
+    return changed
+
+
+def stale_days(
+    files: Iterable[SourceFile], catalog: dict[str, CatalogEntry], held: dict[date, DayContents]
+) -> set[date]:
+    """Days of which some known file holds lines that the archive does not."""
+    stale = set()
+    for file in files:
+        entry = catalog.get(file.path)
+        for day, digest in entry.days.items() if entry else ():
+            if day not in held or not held[day].covers(entry.transcript, digest):
+                stale.add(day)
+    return stale
+
+
+def update(
+    lake: Lake,
+    state: State,
+    files: list[SourceFile],
+    first: date,
+    last: date,
+    calendar: Calendar,
+    *,
+    progress: Callable[[int], None] = lambda bytes_done: None,
+    opened: Callable[[str], None] = lambda path: None,
+) -> ArchiveReport:
+    """Bring the days from `first` to `last` up to date with the sources.
+
+    Every file that has changed, or that holds lines of these days that the archive lacks, is
+    read once, whole. What the sources have lost stays archived.
+
+    Raises:
+        OSError: the lake cannot be written (no free disk, no permission).
+    """
+    with lake.lock(RAW_SESSIONS, first, last):
+        return _Update(lake, state, first, last, calendar, progress, opened).run(files)
+
+
+class _Update:
+    def __init__(
+        self,
+        lake: Lake,
+        state: State,
+        first: date,
+        last: date,
+        calendar: Calendar,
+        progress: Callable[[int], None],
+        opened: Callable[[str], None],
+    ) -> None:
+        self._lake, self._state, self._calendar = lake, state, calendar
+        self._first, self._last = first, last
+        self._progress, self._opened = progress, opened
+        self._report = ArchiveReport()
+        held = [day for day in lake.days(RAW_SESSIONS) if first <= day <= last]
+        self._contents = {day: contents(lake, day) for day in held}
+        self._writers: dict[date, _DayWriter] = {}
+        self._session_days: dict[str, date] = {}
+
+    def run(self, files: list[SourceFile]) -> ArchiveReport:
+        catalog = self._state.catalog()
+        changed = changed_files(files, catalog)
+        entries: list[CatalogEntry] = []
+        self._report.files = len(files)
+        for entry in catalog.values():
+            if entry.days:
+                self._note_session(entry.transcript, min(entry.days))
+        with _Background() as pool:
+            try:
+                for transcript, group in groupby(files, key=lambda file: file.transcript):
+                    wanted = [
+                        file
+                        for file in group
+                        if file.path in changed or self._lacks(catalog[file.path])
+                    ]
+                    if wanted:
+                        entries += self._transcript(transcript, wanted, pool)
+                for writer in self._writers.values():
+                    writer.finish()
+                pool.wait()
+                for day, writer in sorted(self._writers.items()):
+                    if writer.commit():
+                        self._report.changed.add(day)
+                    self._contents[day] = writer.contents
+            except BaseException:
+                pool.abandon()
+                for writer in self._writers.values():
+                    writer.discard()
+                raise
+        self._state.remember(entries)
+        self._report.contents = self._contents
+        return self._report
+
+    def _lacks(self, entry: CatalogEntry) -> bool:
+        return any(
+            self._first <= day <= self._last
+            and not self._contents.get(day, DayContents()).covers(entry.transcript, digest)
+            for day, digest in entry.days.items()
+        )
+
+    def _transcript(
+        self, transcript: str, files: list[SourceFile], pool: _Background
+    ) -> Iterator[CatalogEntry]:
+        """Read the files of one transcript and pass their lines on to their days."""
+        held: dict[date, list[tuple[SourceFile, str | None, Piece]]] = defaultdict(list)
+        digests: dict[date, list[str]] = defaultdict(list)
+        for file in files:
+            reading = Reading()
+            hashes: dict[date, hashlib._Hash] = {}
+            try:
+                for piece in self._pieces(file, reading):
+                    hashes.setdefault(piece.day, hashlib.sha256()).update(piece.data)
+                    if not self._first <= piece.day <= self._last:
+                        continue
+                    project = reading.project
+                    known = self._contents.get(piece.day)
+                    if len(files) > 1 or (known is not None and transcript in known.held):
+                        held[piece.day].append((file, project, piece))
+                    else:
+                        self._writer(piece.day, pool).append(transcript, file, project, piece)
+            except OSError as error:
+                self._report.unreadable.append((file.path, error.strerror or "cannot be read"))
+                continue
+            finally:
+                self._progress(file.size)
+            self._report.files_read += 1
+            self._report.bytes_read += file.size
+            self._report.pending_files += reading.pending_bytes > 0
+            found = {day: value.hexdigest()[:32] for day, value in hashes.items()}
+            if found:
+                self._note_session(transcript, min(found))
+            for day, digest in found.items():
+                digests[day].append(digest)
+            yield CatalogEntry(
+                file.path,
+                transcript,
+                file.size,
+                file.mtime_ns,
+                reading.lines,
+                reading.pending_bytes,
+                found,
+            )
+        for day, pieces in held.items():
+            known = self._contents.get(day, DayContents())
+            if not all(known.covers(transcript, digest) for digest in digests[day]):
+                self._writer(day, pool).merge(transcript, pieces, digests[day])
+
+    def _pieces(self, file: SourceFile, reading: Reading) -> Iterator[Piece]:
+        if file.is_lines:
+            yield from read_pieces(file, self._calendar, reading, self._opened)
+            return
+        # A file beside a transcript belongs to the day on which its session began.
+        self._opened(file.path)
+        with open(file.path, "rb") as handle:
+            data = handle.read()
+        day = self._session_days.get(file.session)
+        if day is None:
+            day = self._calendar.day_at(_moment(file.mtime_ns))
+        reading.session = file.session
+        offsets = np.array([0, len(data)], dtype=np.int64)
+        yield Piece(day, 0, data, offsets, [_file_type(file.transcript)], [None], [file.session])
+
+    def _note_session(self, transcript: str, day: date) -> None:
+        session = transcript.split("/", 1)[0].removesuffix(".jsonl")
+        self._session_days[session] = min(day, self._session_days.get(session, day))
+
+    def _writer(self, day: date, pool: _Background) -> _DayWriter:
+        if day not in self._writers:
+            known = self._contents.get(day, DayContents())
+            self._writers[day] = _DayWriter(self._lake, day, known, pool)
+        waiting = sum(writer.waiting for writer in self._writers.values())
+        if waiting > _ALL_BYTES:
+            max(self._writers.values(), key=lambda writer: writer.waiting).flush()
+        return self._writers[day]
+
+
+class _Background:
+    """One thread that compresses and writes while the next lines are read."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, "archive-writer")
+        self._pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> _Background:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown()
+
+    def submit(self, write: Callable[[pa.Table], None], rows: pa.Table) -> None:
+        """Write the rows, after those before them; waits where too many rows wait already."""
+        while len(self._pending) >= _WAITING_GROUPS:
+            self._pending.popleft().result()
+        self._pending.append(self._executor.submit(write, rows))
+
+    def wait(self) -> None:
+        """Until everything is written; raises what went wrong."""
+        while self._pending:
+            self._pending.popleft().result()
+
+    def abandon(self) -> None:
+        """Until nothing runs any more, whatever came of it."""
+        while self._pending:
+            future = self._pending.popleft()
+            if not future.cancel():
+                future.exception()
+
+
+class _DayWriter:
+    """One day of the archive, written anew: transcripts arrive in order, old rows fall in."""
+
+    def __init__(
+        self, lake: Lake, day: date, known: DayContents, pool: _Background
+    ) -> None:
+        self.contents = DayContents(held=dict(known.held), seen=dict(known.seen))
+        self.waiting = 0
+        self._before = known
+        self._out: PartitionWriter = lake.open(RAW_SESSIONS, day)
+        self._old = _OldRows(str(lake.part(RAW_SESSIONS, day))) if known.version else None
+        self._pool = pool
+        self._columns = _Columns()
+        self._hashes: dict[str, hashlib._Hash] = {}
+
+    def append(
+        self, transcript: str, file: SourceFile, project: str | None, piece: Piece
+    ) -> None:
+        """Add lines of a transcript of which this day holds nothing yet."""
+        self._copy_old(before=transcript)
+        self._columns.add(transcript, file, project, piece)
+        self._hashes.setdefault(transcript, hashlib.sha256()).update(piece.data)
+        self.waiting += len(piece.data)
+        if self.waiting >= _DAY_BYTES:
+            self.flush()
+
+    def merge(
+        self,
+        transcript: str,
+        pieces: list[tuple[SourceFile, str | None, Piece]],
+        digests: list[str],
+    ) -> None:
+        """Add what these lines bring beyond what the day holds of the transcript."""
+        self._copy_old(before=transcript)
+        self.flush()
+        rows = self._old.take(transcript) if self._old else RAW_SESSIONS.schema.empty_table()
+        for _, group in groupby(pieces, key=lambda item: item[0].path):
+            columns = _Columns()
+            for file, project, piece in group:
+                columns.add(transcript, file, project, piece)
+            rows = _union(rows, columns.table())
+        digest = hashlib.sha256()
+        for value in rows.column("raw"):
+            digest.update(value.as_buffer())
+        self.contents.held[transcript] = digest.hexdigest()[:32]
+        seen = {*self.contents.seen.get(transcript, ()), *digests, *self._held_before(transcript)}
+        seen.discard(self.contents.held[transcript])
+        if seen:
+            self.contents.seen[transcript] = sorted(seen)
+        self._write(rows)
+
+    def flush(self) -> None:
+        """Hand the waiting lines to the writing thread."""
+        if self._columns.rows:
+            self._write(self._columns.table())
+            self._columns = _Columns()
+            self.waiting = 0
+
+    def finish(self) -> None:
+        """Pass on everything that is still held back."""
+        self._copy_old(before=None)
+        self.flush()
+        for transcript, value in self._hashes.items():
+            self.contents.held[transcript] = value.hexdigest()[:32]
+
+    def commit(self) -> bool:
+        """Put the day in its place; whether its rows have changed."""
+        if self._old is not None:
+            self._old.close()
+        held = json.dumps(self.contents.held, sort_keys=True)
+        self.contents.version = hashlib.sha256(held.encode()).hexdigest()[:16]
+        counts = {name: getattr(self.contents, name) for name in ("lines", "files", "bytes")}
+        self._out.notes = {
+            _VERSION: self.contents.version,
+            _HELD: held,
+            _SEEN: json.dumps(self.contents.seen, sort_keys=True),
+            _COUNTS: json.dumps(counts),
+        }
+        self._out.commit(durable=True)
+        return self.contents.version != self._before.version
+
+    def discard(self) -> None:
+        """Leave the day as it was."""
+        if self._old is not None:
+            self._old.close()
+        self._out.discard()
+
+    def _held_before(self, transcript: str) -> list[str]:
+        return [self._before.held[transcript]] if transcript in self._before.held else []
+
+    def _copy_old(self, before: str | None) -> None:
+        if self._old is None:
+            return
+        for rows in self._old.until(before):
+            self.flush()
+            self._write(rows)
+
+    def _write(self, rows: pa.Table) -> None:
+        files = sum(1 for kind in rows.column("kind").to_pylist() if kind == "file")
+        self.contents.files += files
+        self.contents.lines += rows.num_rows - files
+        self.contents.bytes += sum(chunk.nbytes for chunk in rows.column("raw").chunks)
+        self._pool.submit(self._out.append_and_rest, rows)
+
+
+class _Columns:
+    """Rows of `raw_sessions` under construction: plain buffers, for pieces would litter memory."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._raw = bytearray()
+        self._offsets = array("q", [0])
+        self._numbers = array("i")
+        self._labels: dict[str, list[str | None]] = {name: [] for name in _LABELS}
+        self._stamps: list[str | None] = []
+
+    def add(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Append the lines of a piece."""
+        count = len(piece)
+        self._offsets.frombytes((piece.offsets[1:] + len(self._raw)).tobytes())
+        self._raw += piece.data
+        self._numbers.extend(range(piece.first_line, piece.first_line + count))
+        labels = self._labels
+        labels["transcript"] += [transcript] * count
+        labels["kind"] += ["line" if file.is_lines else "file"] * count
+        labels["session_id"] += piece.sessions
+        labels["type"] += piece.types
+        labels["project"] += [project] * count
+        labels["path"] += [file.path] * count
+        self._stamps += piece.timestamps
+        self.rows += count
+
+    def table(self) -> pa.Table:
+        """The rows as an Arrow table over these very buffers."""
+        columns = {name: pa.array(values, pa.string()) for name, values in self._labels.items()}
+        columns["line_no"] = pa.array(np.frombuffer(self._numbers, np.int32))
+        columns["ts"] = _timestamps(self._stamps)
+        columns["raw"] = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(),
+            self.rows,
+            [None, pa.py_buffer(self._offsets), pa.py_buffer(self._raw)],
+        )
+        names = RAW_SESSIONS.column_names
+        return pa.Table.from_arrays([columns[name] for name in names], schema=RAW_SESSIONS.schema)
+
+
+def _timestamps(values: list[str | None]) -> pa.Array:
+    type_ = RAW_SESSIONS.schema.field("ts").type
+    texts = pa.array(values, pa.string())
+    try:
+        return texts.cast(type_)
+    except pa.ArrowInvalid:
+        # One of them only looks like a timestamp (a 99th second): that line has none.
+        return pa.array([_exact(value) for value in values], pa.string()).cast(type_)
+
+
+def _exact(value: str | None) -> str | None:
+    exact = canonical_timestamp(value)
+    return exact + "Z" if exact else None
+
+
+class _OldRows:
+    """The rows of a partition in order, transcript by transcript, a row group at a time."""
+
+    def __init__(self, path: str) -> None:
+        self._file = pq.ParquetFile(path)
+        self._groups = iter(range(self._file.num_row_groups))
+        self._rest: pa.Table | None = None
+
+    def until(self, transcript: str | None) -> Iterator[pa.Table]:
+        """Rows of the transcripts before this one (None: all that remain)."""
+        while self._load():
+            names = self._rest.column("transcript").to_pylist()
+            if transcript is None or names[-1] < transcript:
+                yield self._cut(len(names))
+                continue
+            end = next(i for i, name in enumerate(names) if name >= transcript)
+            if end:
+                yield self._cut(end)
+            return
+
+    def take(self, transcript: str) -> pa.Table:
+        """The rows of the transcript that comes next, empty where it is another."""
+        taken = [RAW_SESSIONS.schema.empty_table()]
+        while self._load():
+            names = self._rest.column("transcript").to_pylist()
+            end = next((i for i, name in enumerate(names) if name != transcript), len(names))
+            if end:
+                taken.append(self._cut(end))
+            if end < len(names):
+                break
+        return pa.concat_tables(taken)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _cut(self, end: int) -> pa.Table:
+        rows = self._rest.slice(0, end)
+        self._rest = self._rest.slice(end) if end < self._rest.num_rows else None
+        return rows
+
+    def _load(self) -> bool:
+        while self._rest is None or not self._rest.num_rows:
+            group = next(self._groups, None)
+            if group is None:
+                return False
+            self._rest = self._file.read_row_group(group).cast(RAW_SESSIONS.schema)
+        return True
+
+
+def _union(old: pa.Table, new: pa.Table) -> pa.Table:
+    """Old rows and those new ones that are not among them, by content, in line order.
+
+    A line is the same line whatever its number, as often as it occurs. A line that was archived
+    before its end was written gives way to the whole line, which holds it.
+    """
+    old_raw = old.column("raw").to_pylist()
+    unmatched = Counter(old_raw)
+    torn = {
+        number: raw
+        for number, raw in zip(old.column("line_no").to_pylist(), old_raw, strict=True)
+        if not raw.endswith(b"\n")
+    }
+    kind = old.column("kind").to_pylist()
+    torn = torn if "line" in kind else {}
+    keep_new, superseded = [], set()
+    numbers = new.column("line_no").to_pylist()
+    for index, raw in enumerate(new.column("raw").to_pylist()):
+        if unmatched[raw] > 0:
+            unmatched[raw] -= 1
+            continue
+        before = torn.get(numbers[index])
+        if before is not None and raw.startswith(before):
+            superseded.add(before)
+        keep_new.append(index)
+    keep_old = [index for index, raw in enumerate(old_raw) if raw not in superseded]
+    rows = pa.concat_tables([old.take(keep_old), new.take(keep_new)])
+    return rows.take(np.argsort(rows.column("line_no").to_numpy(), kind="stable"))
+
+
+def _file_type(transcript: str) -> str:
+    if "/tool-results/" in transcript:
+        return "tool-result"
+    return "workflow" if "/workflows/" in transcript else "meta"
+
+
+def _moment(mtime_ns: int) -> datetime:
+    return datetime.fromtimestamp(mtime_ns / 1e9, UTC)

@@ -1,0 +1,136 @@
+"""From the bytes of a line to records, through ever more forgiving decoders.
+
+The first decoder is fast and strict. What it refuses goes down a ladder; what the whole ladder
+refuses is quarantined with a reason. A line is never lost and never costs its neighbours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+_BAD_ESCAPE = re.compile(r"\\u(?![0-9a-fA-F]{4})")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_PLAIN = msgspec.json.Decoder()
+#: Python's own decoder recurses; deeper input than this is not a transcript.
+_MAX_DEPTH = 500
+
+
+class Quarantined(Exception):
+    """The line holds no record; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The records of a line (one, as a rule), and whether it took a repair to read them."""
+
+    records: list[dict[str, Any]]
+    repaired: bool
+
+
+def decode(line: bytes | memoryview) -> Decoded:
+    """Read a line that the fast decoder refused, or of which nothing is known yet.
+
+    Raises:
+        Quarantined: no decoder can read it as an object.
+    """
+    raw = bytes(line)
+    if not raw.strip():
+        raise Quarantined("blank line")
+    try:
+        value = _PLAIN.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Decoded(_repair(raw), repaired=True)
+    return Decoded([_record(value)], repaired=False)
+
+
+def _record(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Quarantined(f"not an object but {_JSON_NAMES.get(type(value), 'something else')}")
+    return value
+
+
+_JSON_NAMES = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
+
+
+def _repair(raw: bytes) -> list[dict[str, Any]]:
+    """Records from bytes that are not quite JSON."""
+    if b"\x00" in raw:
+        if not raw.strip(b"\x00 \t\r\n"):
+            raise Quarantined("NUL bytes only: the file was cut by a crash")
+        raw = raw.strip(b"\x00")
+    text = raw.decode("utf-8", errors="replace").lstrip("\ufeff").strip()
+    if not text.startswith(("{", "[")):
+        raise Quarantined("not JSON")
+    if _depth_exceeds(text, _MAX_DEPTH):
+        raise Quarantined(f"nested deeper than {_MAX_DEPTH} levels")
+    text = _BAD_ESCAPE.sub(r"\\ufffd", text)
+    records = []
+    decoder = json.JSONDecoder(strict=False)
+    position = 0
+    while position < len(text):
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (json.JSONDecodeError, RecursionError) as error:
+            if records:
+                raise Quarantined("an object followed by text that is not JSON") from error
+            raise Quarantined(_reason(text, error)) from error
+        records.append(_record(_without_surrogates(value)))
+        while position < len(text) and text[position] in " \t\r\n,\x00":
+            position += 1
+    return records
+
+
+def _reason(text: str, error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"nested deeper than {_MAX_DEPTH} levels"
+    if not text.endswith("}"):
+        return "cut short: the object is not closed"
+    return "not JSON"
+
+
+def _depth_exceeds(text: str, limit: int) -> bool:
+    """Whether brackets nest deeper than `limit`; an over-estimate, strings count too."""
+    if text.count("{") + text.count("[") <= limit:
+        return False
+    depth = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "{[":
+            depth += 1
+            if depth > limit:
+                return True
+        elif char in "}]":
+            depth -= 1
+    return False
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Text that can be written as UTF-8: lone surrogates become U+FFFD."""
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return value

@@ -1,0 +1,115 @@
+"""Where transcripts lie, and which transcript a file belongs to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+#: Names that Claude Code gives its files, from the session id on: the same wherever the
+#: project's directory lies and whatever it is called.
+_STANDARD = re.compile(rf"(?:^|/)({_SESSION}(?:\.jsonl|/.+)|agent-[^/]+\.(?:jsonl|meta\.json))$")
+#: What Claude Code writes beside a transcript and sweeps with it.
+_BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
+
+
+class SourceError(Exception):
+    """The sources cannot be read; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of a source directory, as its directory entry describes it."""
+
+    path: str
+    #: The same for every copy of a file that Claude Code named, under whatever directory.
+    transcript: str
+    is_lines: bool
+    size: int
+    mtime_ns: int
+
+    @property
+    def session(self) -> str:
+        """The session's part of the transcript's name."""
+        return self.transcript.split("/", 1)[0].removesuffix(".jsonl")
+
+
+def default_roots(environ: Mapping[str, str], home: Path) -> list[Path]:
+    """Claude Code's own directories: those that exist of the ones it would use."""
+    configured = [part for part in environ.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]
+    if configured:
+        roots = [Path(part.strip()).expanduser() for part in configured]
+    else:
+        config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+        roots = [home / ".claude", config / "claude"]
+    return [root for root in roots if (root / "projects").is_dir()]
+
+
+def check_roots(roots: Iterable[Path]) -> list[Path]:
+    """The roots, made absolute.
+
+    Raises:
+        SourceError: a root does not exist, is not a directory, or cannot be listed.
+    """
+    checked = []
+    for root in roots:
+        root = root.expanduser().absolute()
+        if not root.exists():
+            raise SourceError(f"{root} does not exist: give a directory that holds transcripts.")
+        if not root.is_dir():
+            raise SourceError(f"{root} is a file: give the directory that it lies in.")
+        try:
+            os.scandir(root).close()
+        except OSError as error:
+            raise SourceError(
+                f"{root} cannot be read ({error.strerror}): allow this user to list it."
+            ) from error
+        checked.append(root)
+    return checked
+
+
+def discover(roots: Iterable[Path]) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+    """Every file worth archiving below the roots, by transcript, and what could not be listed.
+
+    A root is a Claude config directory, its `projects` directory, or any directory with
+    transcripts in it. The second list holds (path, reason) of directories and files that could
+    not be looked at: they are reported, never fatal.
+    """
+    found: dict[str, SourceFile] = {}
+    unreadable: list[tuple[str, str]] = []
+    for root in roots:
+        start = root / "projects" if (root / "projects").is_dir() else root
+        for entry in _walk(str(start), unreadable):
+            relative = os.path.relpath(entry.path, start).replace(os.sep, "/")
+            is_lines = relative.endswith(".jsonl")
+            if not is_lines and not _BESIDE.search(relative):
+                continue
+            try:
+                stat = entry.stat()
+            except OSError as error:
+                unreadable.append((entry.path, error.strerror or "cannot be read"))
+                continue
+            standard = _STANDARD.search(relative)
+            transcript = standard[1] if standard else relative
+            real = os.path.realpath(entry.path)
+            found[real] = SourceFile(
+                entry.path, transcript, is_lines, stat.st_size, stat.st_mtime_ns
+            )
+    return sorted(found.values(), key=lambda f: (f.transcript, f.path)), unreadable
+
+
+def _walk(directory: str, unreadable: list[tuple[str, str]]) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            listed = list(entries)
+    except OSError as error:
+        unreadable.append((directory, error.strerror or "cannot be listed"))
+        return
+    for entry in listed:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, unreadable)
+        elif entry.is_file():
+            yield entry

@@ -1,0 +1,617 @@
+"""What the lines of one archived day say: usage, content, costs, and what could not be read.
+
+This is the only place that takes transcript records apart. It looks at one line at a time and
+at one day at a time, so that the result is a pure function of the archived day; whatever needs
+several lines (copies, conversations, results and their calls) happens later, in SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.tables import (
+    LINE_BLOCKS,
+    LINE_COSTS,
+    LINE_COUNTS,
+    LINE_TABLES,
+    LINE_USAGE,
+    QUARANTINED_LINES,
+    RAW_SESSIONS,
+    Table,
+)
+from waste_assets.transcripts.archive import contents
+from waste_assets.transcripts.days import canonical_timestamp
+from waste_assets.transcripts.decode import Quarantined, decode
+from waste_assets.transcripts.records import (
+    Block,
+    EmbeddedRecord,
+    Message,
+    Record,
+    ToolInput,
+    ToolUseResult,
+    Usage,
+    fast_record,
+    given,
+    tolerant,
+)
+
+#: Changed with every change of what is read from a line: older facts are read anew.
+RULES = "1"
+_FROM, _RULES = "waste.from", "waste.rules"
+
+#: Record types that hold neither usage nor content of a conversation. An unknown type is looked
+#: at, in case it has a message.
+_SILENT = frozenset(
+    "file-history-snapshot file-history-delta summary ai-title custom-title agent-name "
+    "agent-color agent-setting tag task-summary last-prompt queue-operation permission-mode mode "
+    "worktree-state pr-link frame-link bridge-session atis-latch fork-context-ref "
+    "content-replacement attribution-snapshot started result".split()
+)
+#: Attachments that are notes to the harness and never enter a prompt.
+_UNSENT = frozenset(
+    "command_permissions prompt_snapshot deferred_tools_record hook_success hook_cancelled "
+    "hook_system_message hook_non_blocking_error".split()
+)
+#: What an image weighs against text when a count is shared by characters: about 1,500 tokens.
+_IMAGE_CHARS = 6_000
+_ERROR_CHARS = 1_000
+_TARGET_CHARS = 400
+_REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
+
+_fast_input = msgspec.json.Decoder(ToolInput).decode
+_fast_result = msgspec.json.Decoder(ToolUseResult).decode
+_fast_embedded = msgspec.json.Decoder(EmbeddedRecord).decode
+_plain = msgspec.json.Decoder().decode
+
+
+def is_current(lake: Lake, day: date) -> bool:
+    """Whether the facts of a day were read from what the archive holds now, by these rules."""
+    version = contents(lake, day).version
+    return all(
+        (notes := lake.notes(table, day)).get(_FROM, "") == version
+        and notes.get(_RULES) == RULES
+        for table in LINE_TABLES
+    )
+
+
+def read_day(lake: Lake, day: date) -> None:
+    """Read the facts of one day from the archive and write them; nothing where nothing is held.
+
+    Safe to run in several processes at once: they write the same rows.
+    """
+    version = contents(lake, day).version
+    if not version:
+        return
+    facts = _Facts()
+    with pq.ParquetFile(lake.part(RAW_SESSIONS, day)) as file:
+        for group in range(file.num_row_groups):
+            facts.add(file.read_row_group(group, use_threads=False))
+    notes = {_FROM: version, _RULES: RULES}
+    for table, rows in facts.tables().items():
+        lake.write(table, day, rows, notes)
+
+
+@dataclass
+class _Counts:
+    path: str
+    lines: int = 0
+    decoded: int = 0
+    repaired: int = 0
+    quarantined: int = 0
+    files: int = 0
+
+
+@dataclass
+class _Context:
+    """Where the record at hand stands."""
+
+    transcript: str
+    line_no: int
+    part: int
+    ts: int
+    session: str
+    agent: str
+    project: str | None
+    from_progress: bool = False
+    uuid: str | None = None
+    block_no: int = field(default=0)
+
+
+class _Facts:
+    """The rows of the line tables under construction."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Rows] = {table.name: _Rows(table) for table in LINE_TABLES}
+        self._usage = self._rows[LINE_USAGE.name].add
+        self._block = self._rows[LINE_BLOCKS.name].add
+        self._counts: dict[str, _Counts] = {}
+        self._sidechains: dict[str, str] = {}
+        self._last_ts = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Take in a row group of `raw_sessions`."""
+        columns = {name: rows.column(name) for name in RAW_SESSIONS.column_names}
+        transcripts = columns["transcript"].to_pylist()
+        numbers = columns["line_no"].to_pylist()
+        kinds = columns["kind"].to_pylist()
+        sessions = columns["session_id"].to_pylist()
+        types = columns["type"].to_pylist()
+        stamps = columns["ts"].cast(pa.int64()).to_pylist()
+        projects = columns["project"].to_pylist()
+        paths = columns["path"].to_pylist()
+        index = 0
+        for chunk in columns["raw"].chunks:
+            bounds = np.frombuffer(chunk.buffers()[1], np.int64)[
+                chunk.offset : chunk.offset + len(chunk) + 1
+            ].tolist()
+            data = memoryview(chunk.buffers()[2] or b"")
+            for i in range(len(chunk)):
+                transcript = transcripts[index]
+                counts = self._counts.get(transcript)
+                if counts is None:
+                    counts = self._counts[transcript] = _Counts(paths[index])
+                    self._last_ts = 0
+                if kinds[index] == "file":
+                    counts.files += 1
+                else:
+                    counts.lines += 1
+                    ts = stamps[index]
+                    if ts is None:
+                        ts = self._last_ts
+                    else:
+                        self._last_ts = ts
+                    kind = types[index]
+                    if kind in _SILENT:
+                        counts.decoded += 1
+                    else:
+                        here = _Context(
+                            transcript,
+                            numbers[index],
+                            0,
+                            ts,
+                            sessions[index],
+                            "main",
+                            projects[index],
+                        )
+                        line = data[bounds[i] : bounds[i + 1]]
+                        self._line(line, here, counts, paths[index])
+                index += 1
+
+    def tables(self) -> dict[Table, pa.Table]:
+        """The finished tables."""
+        counts = self._rows[LINE_COUNTS.name]
+        for transcript, c in self._counts.items():
+            counts.add(
+                (transcript, c.path, c.lines, c.decoded, c.repaired, c.quarantined, c.files)
+            )
+        return {table: self._rows[table.name].table() for table in LINE_TABLES}
+
+    def _line(self, line: memoryview, here: _Context, counts: _Counts, path: str) -> None:
+        try:
+            record = fast_record(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            try:
+                decoded = decode(line)
+            except Quarantined as reason:
+                counts.quarantined += 1
+                self._rows[QUARANTINED_LINES.name].add(
+                    (here.transcript, here.line_no, path, str(reason), len(line))
+                )
+                return
+            counts.repaired += decoded.repaired
+            for part, value in enumerate(decoded.records):
+                forgiven = tolerant(Record, value)
+                if forgiven is not None:
+                    here.part = part
+                    self._record(forgiven, here)
+        else:
+            self._record(record, here)
+        counts.decoded += 1
+
+    def _record(self, record: Record, here: _Context) -> None:
+        if record.sessionId:
+            here.session = record.sessionId
+        here.uuid = record.uuid
+        here.agent = self._agent(record)
+        if record.type == "progress":
+            self._progress(record, here)
+        elif record.type == "attachment":
+            self._attachment(record, here)
+        elif record.type == "system":
+            if record.subtype in ("compact_boundary", "microcompact_boundary"):
+                trigger = record.compactMetadata.trigger if record.compactMetadata else None
+                self._content(here, "boundary", 0, subtype=trigger)
+        elif record.type == "cost-state":
+            self._costs(record, here)
+        elif record.message is not None:
+            is_copy = bool(given(record.forkedFrom)) or record.sessionKind == "bg"
+            if record.type == "assistant":
+                self._assistant(record, record.message, here, is_copy)
+            else:
+                self._user(record, record.message, here)
+
+    def _agent(self, record: Record) -> str:
+        if record.agentId:
+            return record.agentId
+        if not record.isSidechain:
+            return "main"
+        # Old sidechains lie in the main transcript and have no name: take that of their first
+        # line, which every other line leads back to.
+        root = self._sidechains.get(record.parentUuid or "", record.parentUuid or record.uuid)
+        name = root or "unnamed"
+        if record.uuid:
+            self._sidechains[record.uuid] = name
+        return f"sidechain-{name[:8]}"
+
+    def _progress(self, record: Record, here: _Context) -> None:
+        data = record.data
+        if data is None or data.type != "agent_progress":
+            return
+        try:
+            inner: EmbeddedRecord | None = _fast_embedded(data.message)
+        except msgspec.DecodeError:
+            embedded = given(data.message)
+            inner = tolerant(EmbeddedRecord, _plain(embedded)) if embedded else None
+        if inner is None or inner.message is None:
+            return
+        here.from_progress = True
+        here.agent = data.agentId or here.agent
+        here.uuid = inner.uuid
+        stamp = canonical_timestamp(inner.timestamp)
+        if stamp:
+            here.ts = int(np.datetime64(stamp, "us").astype(np.int64))
+        like = Record(
+            type=inner.type,
+            uuid=inner.uuid,
+            requestId=inner.requestId,
+            isApiErrorMessage=inner.isApiErrorMessage,
+            version=record.version,
+            isSidechain=True,
+        )
+        if inner.type == "assistant":
+            self._assistant(like, inner.message, here, is_copy=False)
+        else:
+            self._user(like, inner.message, here)
+
+    def _assistant(
+        self, record: Record, message: Message, here: _Context, is_copy: bool
+    ) -> None:
+        if message.model == "<synthetic>" or record.isApiErrorMessage:
+            return
+        response_id = _response_id(message, record, here)
+        if message.usage is not None:
+            self._usage_row(record, message, message.usage, here, response_id, is_copy)
+        for block in _blocks(message):
+            self._output(block, here, response_id)
+
+    def _usage_row(
+        self,
+        record: Record,
+        message: Message,
+        usage: Usage,
+        here: _Context,
+        response_id: str,
+        is_copy: bool,
+    ) -> None:
+        creation = usage.cache_creation
+        written_5m = _count(creation.ephemeral_5m_input_tokens) if creation else 0
+        written_1h = _count(creation.ephemeral_1h_input_tokens) if creation else 0
+        total = max(_count(usage.cache_creation_input_tokens), written_5m + written_1h)
+        iterations = usage.iterations or []
+        tell = len(iterations) > 1 or any(i.type != "message" for i in iterations)
+        details, server = usage.output_tokens_details, usage.server_tool_use
+        self._usage(
+            (
+                response_id,
+                message.id,
+                record.requestId,
+                record.uuid,
+                here.session,
+                here.agent,
+                here.transcript,
+                here.line_no,
+                here.part,
+                here.ts,
+                here.project,
+                message.model,
+                message.stop_reason,
+                bool(record.isSidechain),
+                is_copy,
+                here.from_progress,
+                _count(usage.input_tokens),
+                total - written_1h,
+                written_1h,
+                total == written_5m + written_1h,
+                _count(usage.cache_read_input_tokens),
+                _count(usage.output_tokens),
+                details.thinking_tokens if details else None,
+                _count(server.web_search_requests) if server else 0,
+                usage.speed,
+                usage.inference_geo,
+                usage.service_tier,
+                msgspec.json.encode(iterations).decode() if tell else None,
+                record.effort,
+                record.version,
+            )
+        )
+
+    def _output(self, block: Block, here: _Context, response_id: str) -> None:
+        if block.type == "tool_use":
+            raw = given(block.input)
+            self._content(
+                here,
+                "tool_use",
+                len(raw),
+                response_id=response_id,
+                tool_use_id=block.id,
+                tool_name=block.name,
+                target=_target(raw),
+                input_hash=_hash(raw),
+            )
+        elif block.type in ("thinking", "redacted_thinking"):
+            self._content(here, "thinking", len(block.thinking or ""), response_id=response_id)
+        else:
+            chars = len(block.text or "") or _chars(block.content)
+            self._content(
+                here, "output_text", chars, response_id=response_id, subtype=block.type
+            )
+
+    def _user(self, record: Record, message: Message, here: _Context) -> None:
+        if record.isCompactSummary:
+            chars = sum(len(block.text or "") for block in _blocks(message))
+            self._content(here, "summary", chars)
+            return
+        for block in _blocks(message):
+            if block.type == "tool_result":
+                self._result(block, record, here)
+            elif block.type in ("image", "document"):
+                self._content(here, "user_text", _IMAGE_CHARS, subtype=block.type)
+            else:
+                self._text(block.text or "", record, here)
+
+    def _text(self, text: str, record: Record, here: _Context) -> None:
+        if text.startswith(_REMINDER):
+            self._content(here, "reminder", len(text))
+            return
+        subtype = "injected" if record.isMeta else "typed"
+        if text.startswith(("<command-", "<local-command-", "<bash-")):
+            subtype = "command"
+        self._content(here, "user_text", len(text), subtype=subtype)
+
+    def _result(self, block: Block, record: Record, here: _Context) -> None:
+        text = _text_of(block.content)
+        images = _images(block.content) * _IMAGE_CHARS
+        reminders = _reminder_chars(text)
+        failed = bool(block.is_error)
+        outcome = ToolUseResult()
+        told = given(record.toolUseResult)
+        if told.startswith(b"{"):
+            try:
+                outcome = _fast_result(told)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                outcome = tolerant(ToolUseResult, _plain(told)) or outcome
+        self._content(
+            here,
+            "tool_result",
+            len(text) - reminders + images,
+            tool_use_id=block.tool_use_id,
+            content_hash=_hash(text.encode("utf-8", "surrogatepass")),
+            is_error=failed,
+            error_text=text[:_ERROR_CHARS] if failed else None,
+            denial=record.toolDenialKind,
+            web_searches=outcome.searchCount,
+            subagent=outcome.agentId,
+            subagent_tokens=outcome.totalTokens,
+        )
+        if reminders:
+            self._content(here, "reminder", reminders, tool_use_id=block.tool_use_id)
+
+    def _attachment(self, record: Record, here: _Context) -> None:
+        attachment = given(record.attachment)
+        value = _plain(attachment) if attachment else None
+        kind = value.get("type") if isinstance(value, dict) else None
+        if isinstance(kind, str) and kind not in _UNSENT:
+            rest = {name: part for name, part in value.items() if name != "type"}
+            self._content(here, "attachment", _chars(rest), subtype=kind)
+
+    def _costs(self, record: Record, here: _Context) -> None:
+        for model, cost in (record.modelUsage or {}).items():
+            self._rows[LINE_COSTS.name].add(
+                (
+                    here.session,
+                    here.transcript,
+                    here.line_no,
+                    record.startTime,
+                    model,
+                    _count(cost.inputTokens),
+                    _count(cost.outputTokens),
+                    _count(cost.cacheReadInputTokens),
+                    _count(cost.cacheCreationInputTokens),
+                    cost.costUSD,
+                )
+            )
+
+    def _content(
+        self,
+        here: _Context,
+        kind: str,
+        chars: int,
+        *,
+        subtype: str | None = None,
+        response_id: str | None = None,
+        tool_use_id: str | None = None,
+        tool_name: str | None = None,
+        target: str | None = None,
+        input_hash: str | None = None,
+        content_hash: str | None = None,
+        is_error: bool | None = None,
+        error_text: str | None = None,
+        denial: str | None = None,
+        web_searches: int | None = None,
+        subagent: str | None = None,
+        subagent_tokens: int | None = None,
+    ) -> None:
+        self._block(
+            (
+                here.session,
+                here.agent,
+                here.transcript,
+                here.line_no,
+                here.part,
+                here.block_no,
+                here.uuid,
+                here.from_progress,
+                here.ts,
+                kind,
+                subtype,
+                response_id,
+                tool_use_id,
+                tool_name,
+                target,
+                input_hash,
+                chars,
+                content_hash,
+                is_error,
+                error_text,
+                denial,
+                web_searches,
+                subagent,
+                subagent_tokens,
+            )
+        )
+        here.block_no += 1
+
+
+class _Rows:
+    """Rows of one table, collected as tuples and turned into columns at the end."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._rows: list[tuple[Any, ...]] = []
+        self.add = self._rows.append
+
+    def table(self) -> pa.Table:
+        """The rows as an Arrow table of the table's schema."""
+        if not self._rows:
+            return self._table.schema.empty_table()
+        columns = zip(*self._rows, strict=True)
+        arrays = [
+            _array(list(values), column.type)
+            for values, column in zip(columns, self._table.columns, strict=True)
+        ]
+        return pa.Table.from_arrays(arrays, schema=self._table.schema)
+
+
+def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(type_):
+        return pa.array(array("q", values)).cast(type_)
+    return pa.array(values, type_)
+
+
+def _response_id(message: Message, record: Record, here: _Context) -> str:
+    """The identity of a response: equal for all its lines, in all their copies."""
+    name = message.id
+    if name and name.startswith("msg_"):
+        return name
+    if name:
+        # A gateway's id is unique in its conversation at best, and may even be a constant. The
+        # lines of one response agree about its prompt, and differ in their timestamps.
+        usage = message.usage or Usage()
+        prompt = _count(usage.input_tokens) + _count(usage.cache_read_input_tokens)
+        return f"{here.session}:{here.agent}:{name}:{record.requestId or prompt}"
+    return record.uuid or f"{here.transcript}:{here.line_no}:{here.part}"
+
+
+def _count(value: int | None) -> int:
+    return value if value is not None and value > 0 else 0
+
+
+def _blocks(message: Message) -> list[Block]:
+    if isinstance(message.content, str):
+        return [Block(type="text", text=message.content)]
+    return message.content or []
+
+
+def _hash(data: bytes) -> str:
+    return blake2b(data, digest_size=8).hexdigest()
+
+
+def _target(raw: bytes) -> str | None:
+    """What a call is about, in one line."""
+    try:
+        given: ToolInput | None = _fast_input(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            given = tolerant(ToolInput, json.loads(raw))
+        except ValueError:
+            given = None
+    if given is None:
+        return None
+    target = (
+        given.file_path
+        or given.notebook_path
+        or given.command
+        or given.url
+        or given.pattern
+        or given.query
+        or given.path
+        or given.skill
+        or given.subagent_type
+        or given.description
+    )
+    return target[:_TARGET_CHARS] if target else None
+
+
+def _text_of(content: Any) -> str:
+    """The text of a tool result, in whatever shape it came."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(filter(None, map(_text_of, content)))
+    if isinstance(content, dict):
+        text = content.get("text")
+        return text if isinstance(text, str) else ""
+    return ""
+
+
+def _images(content: Any) -> int:
+    if not isinstance(content, list):
+        return 0
+    return sum(isinstance(c, dict) and c.get("type") in ("image", "document") for c in content)
+
+
+def _reminder_chars(text: str) -> int:
+    """How much of a tool result is reminders that the harness appended."""
+    total = start = 0
+    while (start := text.find(_REMINDER, start)) >= 0:
+        end = text.find(_REMINDER_END, start)
+        if end < 0:
+            break
+        end += len(_REMINDER_END)
+        total += end - start
+        start = end
+    return total
+
+
+def _chars(value: Any) -> int:
+    """Characters of all the text in a JSON value."""
+    if isinstance(value, str):
+        return len(value)
+    parts: Iterable[Any] = ()
+    if isinstance(value, list):
+        parts = value
+    elif isinstance(value, dict):
+        parts = value.values()
+    return sum(map(_chars, parts))

@@ -1,0 +1,228 @@
+"""Cutting a transcript into lines, each with its day, without taking the bytes apart."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from sys import intern
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from waste_assets.transcripts.days import Calendar, canonical_timestamp
+from waste_assets.transcripts.decode import Quarantined, decode
+from waste_assets.transcripts.discover import SourceFile
+
+_BLOCK = 8 << 20
+#: A last line without a line end that nobody has added to for so long will not be finished.
+SETTLED_SECONDS = 15 * 60
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    type: str | None = None
+    timestamp: str | None = None
+    sessionId: str | None = None
+    cwd: str | None = None
+
+
+_envelope = msgspec.json.Decoder(_Envelope).decode
+
+
+@dataclass
+class Piece:
+    """Neighbouring lines of one transcript and one day; line ends stay in place."""
+
+    day: date
+    first_line: int
+    #: The bytes of all the lines, one after another.
+    data: bytes
+    #: Where each line begins in `data`, and where the last one ends.
+    offsets: npt.NDArray[np.int64]
+    types: list[str | None]
+    #: The lines' own timestamps, ISO 8601 in UTC; None where a line has none.
+    timestamps: list[str | None]
+    sessions: list[str]
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+
+@dataclass
+class Reading:
+    """What reading a file has shown; complete when its pieces have been used up."""
+
+    lines: int = 0
+    pending_bytes: int = 0
+    project: str | None = None
+    session: str = ""
+    days: set[date] = field(default_factory=set)
+
+
+def read_pieces(
+    file: SourceFile,
+    calendar: Calendar,
+    reading: Reading,
+    opened: Callable[[str], None] = lambda path: None,
+) -> Iterator[Piece]:
+    """Read a transcript once, from its first byte to its last whole line.
+
+    A line without a timestamp takes the day of the line before it; the first lines take the day
+    of the first timestamp, and a file with none at all the day of its modification time.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    opened(file.path)
+    with open(file.path, "rb", buffering=0) as handle:
+        state = _State(file, calendar, reading)
+        rest = b""
+        while block := handle.read(_BLOCK):
+            data = rest + block
+            cut = data.rfind(b"\n") + 1
+            rest = data[cut:]
+            if cut:
+                yield from state.pieces(data[:cut])
+        if rest:
+            if _is_whole(rest) or _is_settled(handle.fileno()):
+                yield from state.pieces(rest)
+            else:
+                reading.pending_bytes = len(rest)
+        yield from state.flush()
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without a line end is complete all the same."""
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _is_settled(descriptor: int) -> bool:
+    return time.time() - os.fstat(descriptor).st_mtime > SETTLED_SECONDS
+
+
+class _State:
+    """What is carried from line to line of one file."""
+
+    def __init__(self, file: SourceFile, calendar: Calendar, reading: Reading) -> None:
+        self._calendar = calendar
+        self._reading = reading
+        self._day: date | None = None
+        self._days: dict[str, date | None] = {}
+        self._fallback = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+        self._held: list[bytes] = []
+        reading.session = file.session
+
+    def pieces(self, data: bytes) -> Iterator[Piece]:
+        """The pieces of some whole lines."""
+        if self._held:
+            data = b"".join([*self._held, data])
+            self._held = []
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
+        if not len(ends) or ends[-1] != len(data):
+            ends = np.append(ends, len(data))
+        bounds = [0, *ends.tolist()]
+        view = memoryview(data)
+        count = len(ends)
+        types: list[str | None] = [None] * count
+        stamps: list[str | None] = [None] * count
+        sessions: list[str] = [""] * count
+        days: list[date | None] = [None] * count
+        day, known, session = self._day, self._days, self._reading.session
+        for i in range(count):
+            line = view[bounds[i] : bounds[i + 1]]
+            try:
+                envelope = _envelope(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                envelope = _forgiving(line)
+            kind = envelope.type
+            types[i] = None if kind is None else intern(kind)
+            if envelope.sessionId and envelope.sessionId != session:
+                session = intern(envelope.sessionId)
+            sessions[i] = session
+            stamp = envelope.timestamp
+            if stamp is not None:
+                if len(stamp) != 24 or stamp[23] != "Z":
+                    exact = canonical_timestamp(stamp)
+                    stamp = exact + "Z" if exact else None
+                if stamp is not None:
+                    minute = stamp[:16]
+                    if minute not in known:
+                        known[minute] = self._day_of(stamp)
+                    if known[minute] is None:
+                        stamp = None
+                    else:
+                        day = known[minute]
+                        stamps[i] = stamp
+            days[i] = day
+            if self._reading.project is None and envelope.cwd:
+                self._reading.project = envelope.cwd
+        self._day, self._reading.session = day, session
+        if day is None:
+            # No timestamp so far: these lines take the day of the first one that comes.
+            self._held.append(data)
+            return
+        yield from self._cut(data, bounds, types, stamps, sessions, days)
+
+    def flush(self) -> Iterator[Piece]:
+        """The lines of a file without any timestamp."""
+        if self._held:
+            self._day = self._fallback
+            yield from self.pieces(b"")
+
+    def _cut(
+        self,
+        data: bytes,
+        bounds: list[int],
+        types: list[str | None],
+        stamps: list[str | None],
+        sessions: list[str],
+        days: list[date | None],
+    ) -> Iterator[Piece]:
+        first_day = next(day for day in days if day is not None)
+        start, count = 0, len(days)
+        while start < count:
+            day = days[start] or first_day
+            end = start + 1
+            while end < count and (days[end] or first_day) == day:
+                end += 1
+            offsets = np.array(bounds[start : end + 1], dtype=np.int64) - bounds[start]
+            yield Piece(
+                day,
+                self._reading.lines + start + 1,
+                data[bounds[start] : bounds[end]],
+                offsets,
+                types[start:end],
+                stamps[start:end],
+                sessions[start:end],
+            )
+            self._reading.days.add(day)
+            start = end
+        self._reading.lines += count
+
+    def _day_of(self, stamp: str) -> date | None:
+        exact = canonical_timestamp(stamp)
+        return self._calendar.day(exact) if exact else None
+
+
+def _forgiving(line: memoryview) -> _Envelope:
+    """The envelope of a line that the fast decoder refused; empty where there is none."""
+    try:
+        record = decode(line).records[0]
+    except Quarantined:
+        return _Envelope()
+
+    def text(name: str) -> Any:
+        value = record.get(name)
+        return value if isinstance(value, str) else None
+
+    stamp = canonical_timestamp(record.get("timestamp"))
+    return _Envelope(
+        text("type"), stamp + "Z" if stamp else None, text("sessionId"), text("cwd")
+    )
