@@ -19,6 +19,7 @@ from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.lines import timestamp_of
 
 _PEEK = 16 << 10
 _STAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z+-]{16,32})"')
@@ -91,14 +92,26 @@ def _peek(
             tail = handle.read(_PEEK)
     except OSError:
         return set()
-    stamps = [canonical_timestamp(m.decode()) for m in _STAMP.findall(head + b"\n" + tail)]
-    days = sorted({calendar.day(stamp) for stamp in stamps if stamp})
+    stamps = [*_stamps(head, whole_start=True), *_stamps(tail, whole_start=False)]
+    days = sorted({calendar.day(stamp) for stamp in stamps})
     if entry is not None and not grown:
         days += list(entry.days)
     if not days:
         days = [by_mtime]
     sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
     return set(_between(max(min(days), FIRST_DAY), max(days)))
+
+
+def _stamps(data: bytes, *, whole_start: bool) -> list[str]:
+    """Timestamps of the whole lines in a stretch of a file; of a part of a line, any in it."""
+    lines = data.split(b"\n")
+    whole = lines[:-1] if whole_start else lines[1:]
+    found = [canonical_timestamp(stamp) for line in whole if (stamp := timestamp_of(line))]
+    stamps = [stamp for stamp in found if stamp]
+    if stamps:
+        return stamps
+    inside = [canonical_timestamp(match.decode()) for match in _STAMP.findall(data)]
+    return [stamp for stamp in inside if stamp]
 
 
 def _between(first: date, last: date) -> Iterable[date]:

@@ -4,184 +4,164 @@
 -- exactly what came in: the output of the first, whose size the provider counted as well, and
 -- the results and texts after it, which share the rest by characters.
 --
--- Reads   responses, placed, places, pieces (turns.sql)
+-- Reads   responses, places, placed (turns.sql), pieces (lines.sql)
 -- Makes   context_blocks
 
 CREATE OR REPLACE TEMP TABLE targets AS
 SELECT
     p.*,
-    r.ts,
-    r.day,
+    p.epoch_start IS NULL OR p.epoch_start = 'inherited' AS continues,
     -- What the prompt already held: an epoch that began elsewhere inherits it.
     CASE WHEN p.epoch_start IS NULL OR p.epoch_start = 'inherited'
         THEN p.previous_prompt_tokens ELSE 0 END AS held_tokens,
-    before.output_tokens AS output_tokens,
-    before.stop_reason IS NOT NULL AS output_counted
-FROM placed AS p
-JOIN responses AS r USING (response_id)
-LEFT JOIN responses AS before ON before.response_id = p.previous_response_id
-WHERE p.owned AND r.wanted;
-
--- The pieces that entered with each response. Order 0 is the output of the response before.
-CREATE OR REPLACE TEMP TABLE entering AS
-SELECT
-    t.response_id,
-    0 AS piece_order,
-    'output' AS kind,
-    NULL AS subtype,
-    greatest(sum(o.chars), 1)::BIGINT AS chars,
-    NULL AS tool_use_id,
-    t.previous_response_id AS source_response_id,
-    min_by(o.transcript, (o.ts, o.transcript, o.line_no)) AS transcript,
-    min_by(o.line_no, (o.ts, o.transcript, o.line_no)) AS line_no
-FROM targets AS t
-JOIN pieces AS o
-    ON o.session_id = t.session_id AND o.agent = t.agent
-    AND o.response_id = t.previous_response_id
-    AND o.kind IN ('output_text', 'thinking', 'tool_use')
-WHERE t.epoch_start IS NULL OR t.epoch_start = 'inherited'
-GROUP BY t.response_id, t.previous_response_id
-UNION ALL
-SELECT
-    t.response_id,
-    p.place - coalesce(t.previous_place, 0) AS piece_order,
-    i.kind,
-    i.subtype,
-    greatest(i.chars, 1) AS chars,
-    i.tool_use_id,
-    NULL,
-    i.transcript,
-    i.line_no
-FROM targets AS t
-JOIN places AS p
-    ON p.session_id = t.session_id AND p.agent = t.agent AND p.next_response = t.response_id
-JOIN pieces AS i
-    ON i.session_id = p.session_id AND i.agent = p.agent AND i.transcript = p.transcript
-    AND i.line_no = p.line_no AND i.part = p.part AND i.block_no = p.block_no AND i.kind = p.kind
--- What a compaction swept away does not enter any more.
-WHERE p.kind <> 'boundary' AND p.place > coalesce(t.boundary, 0);
-
-CREATE OR REPLACE TEMP TABLE shares AS
-SELECT
-    t.response_id,
-    t.prompt_tokens - t.held_tokens AS growth,
-    t.epoch_start IS NULL OR t.epoch_start = 'inherited' AS continues,
-    sum(e.chars) FILTER (e.kind <> 'output') AS other_chars,
-    count(*) FILTER (e.kind <> 'output') AS others,
-    count(*) FILTER (e.kind = 'output') AS outputs,
-    any_value(t.output_tokens) AS output_tokens,
     -- The output has the size that the provider counted, unless the prompt grew by less (the
     -- thinking in it was dropped) or its end was never recorded.
-    bool_or(t.output_counted AND t.output_tokens > 0)
-        AND any_value(t.output_tokens) <= t.prompt_tokens - t.held_tokens AS output_fits
+    CASE WHEN before.stop_reason IS NOT NULL AND before.output_tokens > 0
+            AND before.output_tokens <= p.prompt_tokens - p.previous_prompt_tokens
+        THEN before.output_tokens END AS counted_output
+FROM placed AS p
+JOIN responses AS r ON r.response = p.response
+LEFT JOIN responses AS before ON before.response = p.previous_response
+WHERE p.owned AND r.wanted;
+
+-- The pieces that entered with each response; the output of the response before comes first.
+CREATE OR REPLACE TEMP TABLE entering AS
+SELECT
+    t.response,
+    min(o.block) AS block,
+    0 AS piece_order,
+    greatest(sum(o.chars), 1)::BIGINT AS chars,
+    TRUE AS is_output
 FROM targets AS t
-LEFT JOIN entering AS e USING (response_id)
-GROUP BY t.response_id, t.prompt_tokens, t.held_tokens, t.epoch_start;
+JOIN pieces AS o ON o.response = t.previous_response AND o.conversation = t.conversation
+WHERE t.continues AND o.kind IN ('output_text', 'thinking', 'tool_use')
+GROUP BY t.response
+UNION ALL
+SELECT t.response, p.block, p.place, greatest(i.chars, 1), FALSE
+FROM targets AS t
+JOIN places AS p ON p.conversation = t.conversation AND p.next_response = t.response
+JOIN pieces AS i ON i.block = p.block
+-- What a compaction swept away does not enter any more.
+WHERE NOT p.is_boundary AND p.place > coalesce(t.boundary, 0);
 
 CREATE OR REPLACE TEMP TABLE sized AS
 WITH weighed AS (
     SELECT
         e.*,
-        s.growth,
-        s.continues,
-        s.others,
-        s.outputs,
-        s.output_tokens,
-        s.output_fits,
+        t.prompt_tokens - t.held_tokens AS growth,
+        t.continues,
+        t.counted_output,
         -- Running sums keep the parts adding up to the whole.
         sum(e.chars) OVER before AS chars_to,
-        sum(e.chars) OVER before - e.chars AS chars_from,
-        sum(e.chars) OVER (PARTITION BY e.response_id) AS chars_all,
-        sum(CASE WHEN e.kind = 'output' THEN 0 ELSE e.chars END) OVER before AS other_to,
-        sum(CASE WHEN e.kind = 'output' THEN 0 ELSE e.chars END) OVER (PARTITION BY e.response_id)
-            AS other_all
+        sum(CASE WHEN e.is_output THEN 0 ELSE e.chars END) OVER before AS other_to,
+        sum(e.chars) OVER whole AS chars_all,
+        sum(CASE WHEN e.is_output THEN 0 ELSE e.chars END) OVER whole AS other_all,
+        count(*) OVER whole AS pieces,
+        bool_or(e.is_output) OVER whole AND t.counted_output IS NOT NULL AS output_counts
     FROM entering AS e
-    JOIN shares AS s USING (response_id)
-    WINDOW before AS (
-        PARTITION BY e.response_id ORDER BY e.piece_order, e.transcript, e.line_no
-        ROWS UNBOUNDED PRECEDING
-    )
+    JOIN targets AS t USING (response)
+    WINDOW
+        whole AS (PARTITION BY e.response),
+        before AS (
+            PARTITION BY e.response ORDER BY e.piece_order, e.block ROWS UNBOUNDED PRECEDING
+        )
 )
 SELECT
-    *,
+    response,
+    block,
+    piece_order,
+    is_output,
+    chars,
     CASE
         -- A new epoch shows the size of all it holds at once: the text is estimated at four
         -- characters a token, and the base is the rest.
-        WHEN NOT continues AND chars_all <= growth * 4 THEN (chars_to + 3) // 4 - (chars_from + 3) // 4
-        WHEN NOT continues THEN growth * chars_to // chars_all - growth * chars_from // chars_all
-        WHEN growth = 0 THEN 0
-        WHEN output_fits AND outputs > 0 AND kind = 'output'
-            THEN CASE WHEN others = 0 AND growth - output_tokens <= 32 THEN growth ELSE output_tokens END
-        WHEN output_fits AND outputs > 0
-            THEN (growth - output_tokens) * other_to // other_all
-                - (growth - output_tokens) * (other_to - chars) // other_all
-        ELSE growth * chars_to // chars_all - growth * chars_from // chars_all
+        WHEN NOT continues AND chars_all <= growth * 4
+            THEN (chars_to + 3) // 4 - (chars_to - chars + 3) // 4
+        WHEN output_counts AND is_output AND pieces = 1 AND growth - counted_output <= 32 THEN growth
+        WHEN output_counts AND is_output THEN counted_output
+        WHEN output_counts
+            THEN (growth - counted_output) * other_to // other_all
+                - (growth - counted_output) * (other_to - chars) // other_all
+        ELSE growth * chars_to // chars_all - growth * (chars_to - chars) // chars_all
     END::BIGINT AS tokens,
     CASE
         WHEN NOT continues THEN 'estimated'
-        WHEN output_fits AND outputs > 0 AND (kind = 'output' OR others = 1) THEN 'measured'
-        WHEN others + outputs = 1 THEN 'measured'
+        WHEN output_counts AND (is_output OR pieces = 2) THEN 'measured'
+        WHEN pieces = 1 THEN 'measured'
         ELSE 'apportioned'
     END AS basis
 FROM weighed;
 
 CREATE OR REPLACE TEMP TABLE context_blocks AS
 WITH sums AS (
-    SELECT response_id, sum(tokens)::BIGINT AS tokens FROM sized GROUP BY response_id
+    SELECT
+        t.response,
+        t.prompt_tokens,
+        t.held_tokens,
+        t.continues,
+        t.epoch_start,
+        coalesce(sum(s.tokens), 0)::BIGINT AS tokens,
+        count(s.block) AS pieces
+    FROM targets AS t
+    LEFT JOIN sized AS s USING (response)
+    GROUP BY ALL
 ),
 all_blocks AS (
     SELECT
-        response_id, -1 AS piece_order, 'base' AS kind,
-        CASE t.epoch_start WHEN 'inherited' THEN 'inherited' END AS subtype,
-        CASE WHEN t.epoch_start = 'inherited' OR s.tokens IS NULL THEN 'measured' ELSE 'estimated' END
-            AS basis,
-        CASE WHEN t.epoch_start = 'inherited' THEN t.held_tokens
-            ELSE t.prompt_tokens - coalesce(s.tokens, 0) END AS tokens,
-        NULL::BIGINT AS chars, NULL::VARCHAR AS tool_use_id, NULL::VARCHAR AS source_response_id,
-        NULL::VARCHAR AS transcript, NULL::INTEGER AS line_no
-    FROM targets AS t
-    LEFT JOIN sums AS s USING (response_id)
-    WHERE t.epoch_start IS NOT NULL
+        response,
+        NULL::INTEGER AS block,
+        -1 AS piece_order,
+        'base' AS kind,
+        CASE WHEN continues OR pieces = 0 THEN 'measured' ELSE 'estimated' END AS basis,
+        CASE WHEN continues THEN held_tokens ELSE prompt_tokens - tokens END AS tokens,
+        NULL::BIGINT AS chars
+    FROM sums
+    WHERE epoch_start IS NOT NULL
     UNION ALL
-    SELECT
-        response_id, piece_order, kind, subtype, basis, tokens, chars, tool_use_id,
-        source_response_id, transcript, line_no
+    SELECT response, block, piece_order, CASE WHEN is_output THEN 'output' END, basis, tokens, chars
     FROM sized
     UNION ALL
     -- Growth that nothing in the transcript explains.
+    SELECT response, NULL, 2147483647, 'unseen', 'measured', prompt_tokens - held_tokens - tokens, NULL
+    FROM sums
+    WHERE continues AND prompt_tokens - held_tokens > tokens
+),
+positioned AS (
     SELECT
-        response_id, 2147483647, 'unseen', NULL, 'measured',
-        t.prompt_tokens - t.held_tokens - coalesce(s.tokens, 0), NULL, NULL, NULL, NULL, NULL
-    FROM targets AS t
-    LEFT JOIN sums AS s USING (response_id)
-    WHERE (t.epoch_start IS NULL OR t.epoch_start = 'inherited')
-        AND t.prompt_tokens - t.held_tokens > coalesce(s.tokens, 0)
+        *,
+        row_number() OVER prompt - 1 AS block_no,
+        sum(tokens) OVER prompt AS tokens_to
+    FROM all_blocks
+    WINDOW prompt AS (
+        PARTITION BY response ORDER BY piece_order, block ROWS UNBOUNDED PRECEDING
+    )
 )
 SELECT
-    t.day,
-    t.response_id,
-    (row_number() OVER prompt - 1)::INTEGER AS block_no,
-    t.session_id,
-    t.agent,
+    r.day,
+    b.response,
+    b.block_no::INTEGER AS block_no,
+    r.conversation,
     t.epoch,
     t.epoch_position,
-    t.ts,
-    b.kind,
-    b.subtype,
+    r.ts,
+    coalesce(b.kind, p.kind) AS kind,
+    CASE
+        WHEN b.kind = 'base' AND t.continues THEN 'inherited'
+        WHEN b.kind IS NULL THEN p.subtype
+    END AS subtype,
     b.basis,
     b.tokens,
-    (held + sum(b.tokens) OVER prompt - b.tokens)::BIGINT AS start_token,
-    (held + sum(b.tokens) OVER prompt)::BIGINT AS end_token,
+    -- An epoch's first response shows its base, the others begin where the one before ended.
+    ((CASE WHEN t.epoch_start IS NULL THEN t.held_tokens ELSE 0 END) + b.tokens_to - b.tokens)::BIGINT
+        AS start_token,
+    ((CASE WHEN t.epoch_start IS NULL THEN t.held_tokens ELSE 0 END) + b.tokens_to)::BIGINT
+        AS end_token,
     b.chars,
-    b.tool_use_id,
-    b.source_response_id,
-    b.transcript,
-    b.line_no
-FROM all_blocks AS b
-JOIN (
-    SELECT *, CASE WHEN epoch_start IS NULL THEN held_tokens ELSE 0 END AS held FROM targets
-) AS t USING (response_id)
-WINDOW prompt AS (
-    PARTITION BY b.response_id ORDER BY b.piece_order, b.transcript, b.line_no, b.kind
-    ROWS UNBOUNDED PRECEDING
-);
+    CASE WHEN b.kind IS NULL THEN p.tool_use_id END AS tool_use_id,
+    CASE WHEN b.kind = 'output' THEN t.previous_response END AS source_response,
+    p.transcript_no,
+    p.line_no
+FROM positioned AS b
+JOIN targets AS t USING (response)
+JOIN responses AS r ON r.response = b.response
+LEFT JOIN pieces AS p ON p.block = b.block;

@@ -6,10 +6,10 @@
 CREATE OR REPLACE TEMP TABLE charges AS
 WITH searched AS (
     -- A search that ran beside the response is known only from its result.
-    SELECT response_id, sum(web_searches)::BIGINT AS web_searches
+    SELECT response, sum(web_searches)::BIGINT AS web_searches
     FROM tool_calls
     WHERE web_searches > 0
-    GROUP BY response_id
+    GROUP BY response
 ),
 wanted AS (
     SELECT
@@ -18,21 +18,21 @@ wanted AS (
             ELSE coalesce(s.web_searches, 0) END AS searches,
         (r.ts AT TIME ZONE 'UTC')::DATE AS priced_on
     FROM responses AS r
-    LEFT JOIN searched AS s USING (response_id)
+    LEFT JOIN searched AS s USING (response)
     WHERE r.wanted
 )
 SELECT
-    response_id, 0 AS iteration, model, priced_on, speed, inference_geo, service_tier,
+    response, 0 AS iteration, model, priced_on, speed, inference_geo, service_tier,
     input_tokens, write_5m_tokens, write_1h_tokens, read_tokens, output_tokens,
     searches AS web_search_requests
 FROM wanted
-WHERE response_id NOT IN (SELECT response_id FROM billed_iterations)
+WHERE response NOT IN (SELECT response FROM billed_iterations)
 UNION ALL
 SELECT
-    w.response_id, i.iteration, coalesce(i.model, w.model), w.priced_on, w.speed, w.inference_geo,
+    w.response, i.iteration, coalesce(i.model, w.model), w.priced_on, w.speed, w.inference_geo,
     w.service_tier, i.input_tokens, i.write_5m_tokens, i.write_1h_tokens, i.read_tokens,
     i.output_tokens,
-    CASE WHEN i.iteration = min(i.iteration) OVER (PARTITION BY i.response_id)
+    CASE WHEN i.iteration = min(i.iteration) OVER (PARTITION BY i.response)
         THEN w.searches ELSE 0 END
 FROM billed_iterations AS i
-JOIN wanted AS w USING (response_id);
+JOIN wanted AS w USING (response);

@@ -29,6 +29,7 @@ from waste_assets.lake.tables import (
     PARSED_TURNS,
     RAW_SESSIONS,
     TURN_TABLES,
+    Table,
 )
 from waste_assets.transcripts import archive, facts
 from waste_assets.transcripts.days import Calendar
@@ -37,7 +38,7 @@ from waste_assets.transcripts.days import Calendar
 RULES = "1"
 _INPUTS = "waste.inputs"
 #: Days built at once: bounds what is held in memory, whatever the range.
-_BATCH_LINES = 250_000
+_BATCH_LINES = 150_000
 
 
 @dataclass(frozen=True)
@@ -169,67 +170,38 @@ def _build_batch(
     calendar: Calendar,
 ) -> dict[str, pa.Table]:
     near = set(days).union(*(holdings.related(day) for day in days))
-    _load_lines(con, lake, days, near, copies)
+    everywhere = near.union(*(copies.get(day, set()) for day in near))
     _register(con, "wanted_days", pa.table({"day": pa.array(days, pa.date32())}))
+    _load(con, "all_usage", lake, LINE_USAGE, everywhere)
+    _load(con, "all_blocks", lake, LINE_BLOCKS, near)
+    con.execute(_script("lines"))
+    con.execute("DROP TABLE all_usage; DROP TABLE all_blocks")
     _register(con, "response_days", _quarters(con, calendar))
-    _register(con, "transcript_days", _transcript_days(days, holdings))
+    _transcript_days(con, days, holdings)
     _iterations(con)
-    for script in ("turns", "calls", "blocks"):
+    for script in ("turns", "calls", "blocks", "charges"):
         con.execute(_script(script))
-    con.execute(_script("charges"))
     price_charges(con, "charges", "priced")
-    con.execute(_script("parsed_turns"))
+    con.execute(_script("published"))
     return {
-        table.name: con.execute(
-            f"SELECT * FROM {table.name} ORDER BY day, session_id, agent, ts, "
-            + ", ".join(table.key)
-        ).to_arrow_table()
+        table.name: con.sql(f"SELECT * FROM published_{table.name}").to_arrow_table()
         for table in TURN_TABLES
     }
 
 
-def _load_lines(
-    con: duckdb.DuckDBPyConnection,
-    lake: Lake,
-    days: list[date],
-    near: set[date],
-    copies: dict[date, set[date]],
+def _load(
+    con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table, days: Iterable[date]
 ) -> None:
-    """The lines of the conversations of these days, and every copy of their responses."""
-    everywhere = set(near).union(*(copies.get(day, set()) for day in near))
-    read = "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE all_usage AS SELECT * FROM {read}",
-        {"parts": lake.parts(LINE_USAGE, sorted(everywhere))},
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE conversations AS
-        SELECT DISTINCT session_id, agent FROM all_usage WHERE list_contains($days, day);
-        """,
-        {"days": days},
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE usage_lines AS
-        WITH wanted AS (
-            SELECT DISTINCT response_id
-            FROM all_usage
-            WHERE (session_id, agent) IN (SELECT (session_id, agent) FROM conversations)
+    parts = lake.parts(table, sorted(days))
+    if parts:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM "
+            "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})",
+            {"parts": parts},
         )
-        SELECT * FROM all_usage WHERE response_id IN (SELECT response_id FROM wanted);
-        DROP TABLE all_usage;
-        """
-    )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE block_lines AS
-        SELECT *
-        FROM {read}
-        WHERE (session_id, agent) IN (SELECT (session_id, agent) FROM usage_lines)
-        """,
-        {"parts": lake.parts(LINE_BLOCKS, sorted(near))},
-    )
+    else:
+        schema = table.schema.append(pa.field("day", pa.date32()))
+        _register(con, name, schema.empty_table())
 
 
 def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
@@ -246,18 +218,27 @@ def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
     )
 
 
-def _transcript_days(days: list[date], holdings: Holdings) -> pa.Table:
+def _transcript_days(
+    con: duckdb.DuckDBPyConnection, days: list[date], holdings: Holdings
+) -> None:
+    """For each transcript of these days the next day on which it goes on."""
     rows = [
         (transcript, day, holdings.next_day(transcript, day))
         for day in days
         for transcript in holdings.contents[day].held
     ]
-    return pa.table(
+    named = pa.table(
         {
             "transcript": pa.array([r[0] for r in rows], pa.string()),
             "day": pa.array([r[1] for r in rows], pa.date32()),
             "next_day": pa.array([r[2] for r in rows], pa.date32()),
         }
+    )
+    _register(con, "named_transcript_days", named)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE transcript_days AS "
+        "SELECT transcript_no, day, next_day FROM named_transcript_days "
+        "JOIN transcripts USING (transcript)"
     )
 
 
@@ -268,12 +249,12 @@ def _iterations(con: duckdb.DuckDBPyConnection) -> None:
     output is not billed; a fallback is never written to the cache for an hour.
     """
     rows = con.execute(
-        "SELECT response_id, any_value(iterations) FROM usage_lines "
-        "WHERE iterations IS NOT NULL GROUP BY response_id"
+        "SELECT response, iterations FROM usage_lines WHERE iterations IS NOT NULL "
+        "AND line IN (SELECT min(line) FROM usage_lines GROUP BY response) ORDER BY response"
     ).fetchall()
     billed: dict[str, list[Any]] = {name: [] for name in _ITERATION_SCHEMA.names}
-    last: dict[str, list[Any]] = {"response_id": [], "prompt_tokens": []}
-    for response_id, text in rows:
+    last: dict[str, list[Any]] = {"response": [], "prompt_tokens": []}
+    for response, text in rows:
         iterations = json.loads(text)
         has_fallback = any(i.get("type") == "fallback_message" for i in iterations)
         prompt = None
@@ -284,11 +265,11 @@ def _iterations(con: duckdb.DuckDBPyConnection) -> None:
                 prompt = sum(tokens[:4])
             if kind == "message" and has_fallback and not tokens[4]:
                 continue
-            values = (response_id, number, iteration.get("model"), *tokens)
+            values = (response, number, iteration.get("model"), *tokens)
             for name, value in zip(_ITERATION_SCHEMA.names, values, strict=True):
                 billed[name].append(value)
         if prompt is not None:
-            last["response_id"].append(response_id)
+            last["response"].append(response)
             last["prompt_tokens"].append(prompt)
     _register(con, "billed_iterations", pa.table(billed, schema=_ITERATION_SCHEMA))
     _register(
@@ -296,14 +277,14 @@ def _iterations(con: duckdb.DuckDBPyConnection) -> None:
         "last_iterations",
         pa.table(
             last,
-            schema=pa.schema([("response_id", pa.string()), ("prompt_tokens", pa.int64())]),
+            schema=pa.schema([("response", pa.int32()), ("prompt_tokens", pa.int64())]),
         ),
     )
 
 
 _ITERATION_SCHEMA = pa.schema(
     [
-        ("response_id", pa.string()),
+        ("response", pa.int32()),
         ("iteration", pa.int32()),
         ("model", pa.string()),
         ("input_tokens", pa.int64()),

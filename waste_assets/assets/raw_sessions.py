@@ -43,8 +43,7 @@ def raw_sessions(
         state.close()
     for path, reason in (*unlisted, *report.unreadable):
         context.log.warning("not archived: %s (%s)", path, reason)
-    for day in days:
-        held = report.contents.get(day, archive.DayContents())
+    for day, held in report.contents.items():
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": held.lines + held.files,

@@ -14,7 +14,7 @@ from waste_assets.resources.data_root import DataRoot
 
 @dg.asset(
     description="The BI database: "
-    + "; ".join(f"`{table.name}`: {table.description[:-1].lower()}" for table in MART_TABLES)
+    + "; ".join(f"`{table.name}`: {table.description[:-1]}" for table in MART_TABLES)
     + ". Built from all days and put in place at once.",
     deps=[
         dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())

@@ -31,6 +31,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Packing:
+    """How the Parquet files of a table are written."""
+
+    compression: str
+    #: Columns with a dictionary and statistics.
+    repeated: tuple[str, ...] = ()
+
+
+#: Made for the next stage alone, and made again at any time.
+WORKING = Packing(compression="snappy")
+
+
+@dataclass(frozen=True)
 class Table:
     """One table: what a row is, its columns, and the columns that make a row unique."""
 
@@ -38,6 +51,9 @@ class Table:
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    #: How its files are packed. Small files without repetition are smaller and sooner written
+    #: without dictionaries; the archive is neither.
+    packing: Packing = Packing(compression="zstd")
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -84,6 +100,10 @@ RAW_SESSIONS = Table(
         _required("raw", pa.large_binary(), "The bytes, with their line end.", "bytes"),
     ),
     ("transcript", "line_no", "raw"),
+    Packing(
+        compression="zstd",
+        repeated=("transcript", "kind", "session_id", "type", "project", "path"),
+    ),
 )
 
 LINE_USAGE = Table(
@@ -121,7 +141,7 @@ LINE_USAGE = Table(
         Column("effort", LABEL, "Reasoning effort."),
         Column("version", LABEL, "Version of Claude Code."),
     ),
-    ("transcript", "line_no", "part"),
+    ("transcript", "line_no", "part"),    WORKING,
 )
 
 LINE_BLOCKS = Table(
@@ -158,7 +178,7 @@ LINE_BLOCKS = Table(
         Column("subagent", LABEL, "The subagent that the call started."),
         Column("subagent_tokens", pa.int64(), "Tokens that the subagent reports.", "tokens"),
     ),
-    ("transcript", "line_no", "part", "block_no"),
+    ("transcript", "line_no", "part", "block_no"),    WORKING,
 )
 
 LINE_COSTS = Table(
@@ -176,7 +196,7 @@ LINE_COSTS = Table(
         _tokens("write_tokens", "Cache writes, so far."),
         Column("usd", pa.float64(), "Cost as Claude Code priced it, so far.", "USD"),
     ),
-    ("transcript", "line_no", "model"),
+    ("transcript", "line_no", "model"),    WORKING,
 )
 
 QUARANTINED_LINES = Table(
@@ -204,7 +224,7 @@ LINE_COUNTS = Table(
         _required("quarantined", pa.int64(), "Lines set aside."),
         _required("files", pa.int64(), "Files archived beside the transcript."),
     ),
-    ("transcript",),
+    ("transcript",),    WORKING,
 )
 
 PARSED_TURNS = Table(
@@ -229,7 +249,7 @@ PARSED_TURNS = Table(
         ),
         _required("from_progress", pa.bool_(), "Known only from `progress` lines."),
         _required("lines", pa.int32(), "Transcript lines that report this response."),
-        _required("sessions", pa.int32(), "Sessions in which it stands, copies included."),
+        _required("conversations", pa.int32(), "Conversations in which it stands, copies included."),
         _required("usage_conflict", pa.bool_(), "Its lines disagree about the prompt."),
         _tokens("input_tokens", "Prompt tokens neither read from nor written to the cache."),
         _tokens("write_5m_tokens", "Cache writes kept 5 minutes, or with no time to live said."),

@@ -83,8 +83,6 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
                 con.execute(
                     f"COPY {table.name} TO '{_quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)"
                 )
-            for name in _SOURCES:
-                con.execute(f"DROP VIEW IF EXISTS {name}")
         exported.append((database, bi / "waste.duckdb"))
         for temporary, place in exported:
             os.replace(temporary, place)

@@ -11,15 +11,23 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import NullPool
+
+def _kind(event: EventLogEntry) -> tuple[bool, str]:
+    return event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS, event.run_id
+
 
 _INDEX = "index"
 #: How many events of a step Dagster hands over at once; see dagster._core.instance.
@@ -76,16 +84,35 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             with engine.connect() as connection, connection.begin():
                 yield connection
 
-    def store_event_batch(self, events: Sequence[Any]) -> None:
-        """Store the events as `store_event` would, in one transaction a database."""
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store the events as `store_event` would, in order, in one transaction a database."""
         with self._db_lock, ExitStack() as stack:
             for shard in (_INDEX, *sorted({event.run_id for event in events})):
                 if shard not in self._open:
                     connection = stack.enter_context(self._connect(shard))
                     stack.callback(self._open.pop, shard)
                     self._open[shard] = connection
-            for event in events:
-                self.store_event(event)
+            for (is_asset, run_id), group in groupby(events, key=_kind):
+                if is_asset:
+                    self._store_asset_events(run_id, list(group))
+                else:
+                    for event in group:
+                        self.store_event(event)
+
+    def _store_asset_events(self, run_id: str, events: list[EventLogEntry]) -> None:
+        """Store events about assets; of each asset only the last ones say where it stands."""
+        rows = [self._event_to_row(event) for event in events]
+        self._open[run_id].execute(SqlEventLogStorageTable.insert(), rows)
+        index = self._open[_INDEX]
+        insert = SqlEventLogStorageTable.insert()
+        ids = [index.execute(insert, row).inserted_primary_key[0] for row in rows]
+        self._store_asset_event_tags(index, events, ids)
+        last = {
+            (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)
+            for event, event_id in zip(events, ids, strict=True)
+        }
+        for event, event_id in last.values():
+            self._store_asset_event(index, event, event_id)
 
     def _has_asset_key_index_cols_on_connection(self, conn: sa.Connection) -> bool:
         # Once there, columns do not go away; Dagster asks for every event.

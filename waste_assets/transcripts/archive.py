@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from waste_assets.lake.lake import Lake, PartitionWriter
@@ -21,14 +23,14 @@ from waste_assets.lake.state import CatalogEntry, State
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.discover import SourceFile
-from waste_assets.transcripts.lines import Piece, Reading, read_pieces
+from waste_assets.transcripts.lines import SETTLED_SECONDS, Piece, Reading, read_pieces
 
 #: A day's lines are written when so many bytes of them wait, or so many of all days.
 _DAY_BYTES = 8 << 20
 _ALL_BYTES = 64 << 20
 #: Row groups that may wait for the writing thread.
 _WAITING_GROUPS = 2
-_LABELS = ("transcript", "kind", "session_id", "type", "project", "path")
+_COMMON = ("transcript", "kind", "project", "path")
 _VERSION, _HELD, _SEEN, _COUNTS = "waste.version", "waste.held", "waste.seen", "waste.counts"
 
 
@@ -79,11 +81,14 @@ def contents(lake: Lake, day: date) -> DayContents:
 
 
 def changed_files(files: Iterable[SourceFile], catalog: dict[str, CatalogEntry]) -> set[str]:
-    """Paths of the files that are not as the catalog knows them."""
+    """Paths of the files that are not as the catalog knows them, or whose end has settled."""
     changed = set()
     for file in files:
         entry = catalog.get(file.path)
         if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
+            changed.add(file.path)
+        elif entry.pending_bytes and time.time() - file.mtime_ns / 1e9 > SETTLED_SECONDS:
+            # Its last line was still being written, and now will not be finished.
             changed.add(file.path)
     return changed
 
@@ -214,6 +219,9 @@ class _Update:
             self._report.bytes_read += file.size
             self._report.pending_files += reading.pending_bytes > 0
             found = {day: value.hexdigest()[:32] for day, value in hashes.items()}
+            for day in found.keys() - held.keys():
+                if day in self._writers:
+                    self._writers[day].contents.held[transcript] = found[day]
             if found:
                 self._note_session(transcript, min(found))
             for day, digest in found.items():
@@ -306,15 +314,16 @@ class _DayWriter:
         self._old = _OldRows(str(lake.part(RAW_SESSIONS, day))) if known.version else None
         self._pool = pool
         self._columns = _Columns()
-        self._hashes: dict[str, hashlib._Hash] = {}
 
     def append(
         self, transcript: str, file: SourceFile, project: str | None, piece: Piece
     ) -> None:
-        """Add lines of a transcript of which this day holds nothing yet."""
+        """Add lines of a transcript of which this day holds nothing yet.
+
+        The caller says in `contents.held` what all of them amount to.
+        """
         self._copy_old(before=transcript)
         self._columns.add(transcript, file, project, piece)
-        self._hashes.setdefault(transcript, hashlib.sha256()).update(piece.data)
         self.waiting += len(piece.data)
         if self.waiting >= _DAY_BYTES:
             self.flush()
@@ -355,8 +364,6 @@ class _DayWriter:
         """Pass on everything that is still held back."""
         self._copy_old(before=None)
         self.flush()
-        for transcript, value in self._hashes.items():
-            self.contents.held[transcript] = value.hexdigest()[:32]
 
     def commit(self) -> bool:
         """Put the day in its place; whether its rows have changed."""
@@ -391,7 +398,7 @@ class _DayWriter:
             self._write(rows)
 
     def _write(self, rows: pa.Table) -> None:
-        files = sum(1 for kind in rows.column("kind").to_pylist() if kind == "file")
+        files = pc.sum(pc.equal(rows.column("kind"), "file")).as_py() or 0
         self.contents.files += files
         self.contents.lines += rows.num_rows - files
         self.contents.bytes += sum(chunk.nbytes for chunk in rows.column("raw").chunks)
@@ -406,7 +413,11 @@ class _Columns:
         self._raw = bytearray()
         self._offsets = array("q", [0])
         self._numbers = array("i")
-        self._labels: dict[str, list[str | None]] = {name: [] for name in _LABELS}
+        #: For each piece how many rows it has, and what they have in common.
+        self._counts: list[int] = []
+        self._common: dict[str, list[str | None]] = {name: [] for name in _COMMON}
+        self._sessions: list[str] = []
+        self._types: list[str | None] = []
         self._stamps: list[str | None] = []
 
     def add(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
@@ -415,19 +426,24 @@ class _Columns:
         self._offsets.frombytes((piece.offsets[1:] + len(self._raw)).tobytes())
         self._raw += piece.data
         self._numbers.extend(range(piece.first_line, piece.first_line + count))
-        labels = self._labels
-        labels["transcript"] += [transcript] * count
-        labels["kind"] += ["line" if file.is_lines else "file"] * count
-        labels["session_id"] += piece.sessions
-        labels["type"] += piece.types
-        labels["project"] += [project] * count
-        labels["path"] += [file.path] * count
+        self._counts.append(count)
+        kind = "line" if file.is_lines else "file"
+        for name, value in zip(_COMMON, (transcript, kind, project, file.path), strict=True):
+            self._common[name].append(value)
+        self._sessions += piece.sessions
+        self._types += piece.types
         self._stamps += piece.timestamps
         self.rows += count
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table over these very buffers."""
-        columns = {name: pa.array(values, pa.string()) for name, values in self._labels.items()}
+        repeat = pa.array(np.repeat(np.arange(len(self._counts)), self._counts))
+        columns = {
+            name: pa.array(values, pa.string()).take(repeat)
+            for name, values in self._common.items()
+        }
+        columns["session_id"] = pa.array(self._sessions, pa.string())
+        columns["type"] = pa.array(self._types, pa.string())
         columns["line_no"] = pa.array(np.frombuffer(self._numbers, np.int32))
         columns["ts"] = _timestamps(self._stamps)
         columns["raw"] = pa.LargeBinaryArray.from_buffers(
@@ -506,37 +522,40 @@ class _OldRows:
 def _union(old: pa.Table, new: pa.Table) -> pa.Table:
     """Old rows and those new ones that are not among them, by content, in line order.
 
-    A line is the same line whatever its number, as often as it occurs. A line that was archived
-    before its end was written gives way to the whole line, which holds it.
+    A line is the same line whatever its number, as often as it occurs. A line without its end
+    gives way to the whole line that holds it, whichever of them came first.
     """
     old_raw = old.column("raw").to_pylist()
     unmatched = Counter(old_raw)
-    torn = {
-        number: raw
-        for number, raw in zip(old.column("line_no").to_pylist(), old_raw, strict=True)
-        if not raw.endswith(b"\n")
-    }
-    kind = old.column("kind").to_pylist()
-    torn = torn if "line" in kind else {}
+    places = list(zip(old.column("line_no").to_pylist(), old_raw, strict=True))
+    places = places if "line" in old.column("kind").to_pylist() else []
+    whole = {number: raw for number, raw in places if raw.endswith(b"\n")}
+    torn = {number: raw for number, raw in places if not raw.endswith(b"\n")}
     keep_new, superseded = [], set()
     numbers = new.column("line_no").to_pylist()
     for index, raw in enumerate(new.column("raw").to_pylist()):
         if unmatched[raw] > 0:
             unmatched[raw] -= 1
             continue
+        if not raw.endswith(b"\n") and whole.get(numbers[index], b"").startswith(raw):
+            continue
         before = torn.get(numbers[index])
         if before is not None and raw.startswith(before):
             superseded.add(before)
         keep_new.append(index)
     keep_old = [index for index, raw in enumerate(old_raw) if raw not in superseded]
-    rows = pa.concat_tables([old.take(keep_old), new.take(keep_new)])
+    # Typed, because Arrow takes nothing by an empty list of no type.
+    kept = (old.take(pa.array(keep_old, pa.int64())), new.take(pa.array(keep_new, pa.int64())))
+    rows = pa.concat_tables(kept)
     return rows.take(np.argsort(rows.column("line_no").to_numpy(), kind="stable"))
 
 
 def _file_type(transcript: str) -> str:
+    if transcript.endswith(".meta.json"):
+        return "meta"
     if "/tool-results/" in transcript:
         return "tool-result"
-    return "workflow" if "/workflows/" in transcript else "meta"
+    return "workflow"
 
 
 def _moment(mtime_ns: int) -> datetime:

@@ -77,7 +77,10 @@ def _repair(raw: bytes) -> list[dict[str, Any]]:
         raise Quarantined(f"nested deeper than {_MAX_DEPTH} levels")
     text = _BAD_ESCAPE.sub(r"\\ufffd", text)
     records = []
-    decoder = json.JSONDecoder(strict=False)
+    # Python refuses to read more digits than these; no number in a transcript has them.
+    decoder = json.JSONDecoder(
+        strict=False, parse_int=lambda digits: int(digits) if len(digits) < 400 else float(digits)
+    )
     position = 0
     while position < len(text):
         try:

@@ -111,5 +111,6 @@ def _walk(directory: str, unreadable: list[tuple[str, str]]) -> Iterator[os.DirE
     for entry in listed:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, unreadable)
-        elif entry.is_file():
+        elif entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
+            # A link that leads nowhere is yielded too: what cannot be looked at is reported.
             yield entry

@@ -68,6 +68,8 @@ _UNSENT = frozenset(
 _IMAGE_CHARS = 6_000
 _ERROR_CHARS = 1_000
 _TARGET_CHARS = 400
+#: The one kind of progress that holds records; a quick look spares taking the others apart.
+_AGENT_PROGRESS = b"agent_progress"
 _REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
 
 _fast_input = msgspec.json.Decoder(ToolInput).decode
@@ -78,12 +80,9 @@ _plain = msgspec.json.Decoder().decode
 
 def is_current(lake: Lake, day: date) -> bool:
     """Whether the facts of a day were read from what the archive holds now, by these rules."""
+    notes = lake.notes(LINE_COUNTS, day)
     version = contents(lake, day).version
-    return all(
-        (notes := lake.notes(table, day)).get(_FROM, "") == version
-        and notes.get(_RULES) == RULES
-        for table in LINE_TABLES
-    )
+    return notes.get(_FROM, "") == version and (not version or notes.get(_RULES) == RULES)
 
 
 def read_day(lake: Lake, day: date) -> None:
@@ -95,12 +94,17 @@ def read_day(lake: Lake, day: date) -> None:
     if not version:
         return
     facts = _Facts()
-    with pq.ParquetFile(lake.part(RAW_SESSIONS, day)) as file:
+    with pq.ParquetFile(
+        lake.part(RAW_SESSIONS, day), read_dictionary=list(RAW_SESSIONS.packing.repeated)
+    ) as file:
         for group in range(file.num_row_groups):
             facts.add(file.read_row_group(group, use_threads=False))
     notes = {_FROM: version, _RULES: RULES}
     for table, rows in facts.tables().items():
-        lake.write(table, day, rows, notes)
+        if rows.num_rows:
+            lake.write(table, day, rows, notes)
+        else:
+            lake.remove(table, day)
 
 
 @dataclass
@@ -142,52 +146,53 @@ class _Facts:
 
     def add(self, rows: pa.Table) -> None:
         """Take in a row group of `raw_sessions`."""
-        columns = {name: rows.column(name) for name in RAW_SESSIONS.column_names}
-        transcripts = columns["transcript"].to_pylist()
-        numbers = columns["line_no"].to_pylist()
-        kinds = columns["kind"].to_pylist()
-        sessions = columns["session_id"].to_pylist()
-        types = columns["type"].to_pylist()
-        stamps = columns["ts"].cast(pa.int64()).to_pylist()
-        projects = columns["project"].to_pylist()
-        paths = columns["path"].to_pylist()
-        index = 0
-        for chunk in columns["raw"].chunks:
+        transcripts, kinds, sessions, types, projects, paths = (
+            _labels(rows.column(name))
+            for name in ("transcript", "kind", "session_id", "type", "project", "path")
+        )
+        numbers = rows.column("line_no").to_pylist()
+        stamps = rows.column("ts").cast(pa.int64()).to_pylist()
+        counts = _Counts("")
+        current = None
+        index = -1
+        for chunk in rows.column("raw").chunks:
             bounds = np.frombuffer(chunk.buffers()[1], np.int64)[
                 chunk.offset : chunk.offset + len(chunk) + 1
             ].tolist()
             data = memoryview(chunk.buffers()[2] or b"")
             for i in range(len(chunk)):
+                index += 1
                 transcript = transcripts[index]
-                counts = self._counts.get(transcript)
-                if counts is None:
-                    counts = self._counts[transcript] = _Counts(paths[index])
-                    self._last_ts = 0
+                if transcript != current:
+                    current = transcript
+                    counts = self._counts_of(transcript, paths[index])
                 if kinds[index] == "file":
                     counts.files += 1
+                    continue
+                counts.lines += 1
+                ts = stamps[index]
+                if ts is None:
+                    ts = self._last_ts
                 else:
-                    counts.lines += 1
-                    ts = stamps[index]
-                    if ts is None:
-                        ts = self._last_ts
-                    else:
-                        self._last_ts = ts
-                    kind = types[index]
-                    if kind in _SILENT:
-                        counts.decoded += 1
-                    else:
-                        here = _Context(
-                            transcript,
-                            numbers[index],
-                            0,
-                            ts,
-                            sessions[index],
-                            "main",
-                            projects[index],
-                        )
-                        line = data[bounds[i] : bounds[i + 1]]
-                        self._line(line, here, counts, paths[index])
-                index += 1
+                    self._last_ts = ts
+                kind = types[index]
+                if kind in _SILENT:
+                    counts.decoded += 1
+                    continue
+                line = data[bounds[i] : bounds[i + 1]]
+                if kind == "progress" and _AGENT_PROGRESS not in bytes(line):
+                    counts.decoded += 1
+                    continue
+                here = _Context(
+                    transcript, numbers[index], 0, ts, sessions[index], "main", projects[index]
+                )
+                self._line(line, here, counts, paths[index])
+
+    def _counts_of(self, transcript: str, path: str) -> _Counts:
+        if transcript not in self._counts:
+            self._counts[transcript] = _Counts(path)
+            self._last_ts = 0
+        return self._counts[transcript]
 
     def tables(self) -> dict[Table, pa.Table]:
         """The finished tables."""
@@ -261,9 +266,8 @@ class _Facts:
             return
         try:
             inner: EmbeddedRecord | None = _fast_embedded(data.message)
-        except msgspec.DecodeError:
-            embedded = given(data.message)
-            inner = tolerant(EmbeddedRecord, _plain(embedded)) if embedded else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            inner = tolerant(EmbeddedRecord, _value(given(data.message)))
         if inner is None or inner.message is None:
             return
         here.from_progress = True
@@ -336,7 +340,7 @@ class _Facts:
                 total == written_5m + written_1h,
                 _count(usage.cache_read_input_tokens),
                 _count(usage.output_tokens),
-                details.thinking_tokens if details else None,
+                _sane(details.thinking_tokens) if details else None,
                 _count(server.web_search_requests) if server else 0,
                 usage.speed,
                 usage.inference_geo,
@@ -401,7 +405,7 @@ class _Facts:
             try:
                 outcome = _fast_result(told)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                outcome = tolerant(ToolUseResult, _plain(told)) or outcome
+                outcome = tolerant(ToolUseResult, _value(told)) or outcome
         self._content(
             here,
             "tool_result",
@@ -411,16 +415,15 @@ class _Facts:
             is_error=failed,
             error_text=text[:_ERROR_CHARS] if failed else None,
             denial=record.toolDenialKind,
-            web_searches=outcome.searchCount,
+            web_searches=_sane(outcome.searchCount),
             subagent=outcome.agentId,
-            subagent_tokens=outcome.totalTokens,
+            subagent_tokens=_sane(outcome.totalTokens),
         )
         if reminders:
             self._content(here, "reminder", reminders, tool_use_id=block.tool_use_id)
 
     def _attachment(self, record: Record, here: _Context) -> None:
-        attachment = given(record.attachment)
-        value = _plain(attachment) if attachment else None
+        value = _value(given(record.attachment))
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and kind not in _UNSENT:
             rest = {name: part for name, part in value.items() if name != "type"}
@@ -433,7 +436,7 @@ class _Facts:
                     here.session,
                     here.transcript,
                     here.line_no,
-                    record.startTime,
+                    _sane(record.startTime),
                     model,
                     _count(cost.inputTokens),
                     _count(cost.outputTokens),
@@ -514,6 +517,16 @@ class _Rows:
         return pa.Table.from_arrays(arrays, schema=self._table.schema)
 
 
+def _labels(column: pa.ChunkedArray) -> list[Any]:
+    """A dictionary-encoded column as a list of values that share their strings."""
+    values: list[Any] = []
+    for chunk in column.chunks:
+        names = [*chunk.dictionary.to_pylist(), None]
+        codes = chunk.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
+        values += [names[code] for code in codes.tolist()]
+    return values
+
+
 def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(type_):
         return pa.array(array("q", values)).cast(type_)
@@ -535,7 +548,23 @@ def _response_id(message: Message, record: Record, here: _Context) -> str:
 
 
 def _count(value: int | None) -> int:
-    return value if value is not None and value > 0 else 0
+    return max(_sane(value) or 0, 0)
+
+
+def _sane(value: int | None) -> int | None:
+    """A number, unless no transcript can mean it and no column hold it."""
+    return value if value is not None and abs(value) < 2**53 else None
+
+
+def _value(raw: bytes) -> Any:
+    """The JSON of a raw field, which the line's own decoder has not looked into."""
+    try:
+        return _plain(raw) if raw else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            return decode(raw).records[0]
+        except Quarantined:
+            return None
 
 
 def _blocks(message: Message) -> list[Block]:

@@ -95,6 +95,14 @@ def read_pieces(
         yield from state.flush()
 
 
+def timestamp_of(line: bytes) -> str | None:
+    """A line's own timestamp as it stands there; None where it has none or is no record."""
+    try:
+        return _envelope(line).timestamp
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _is_whole(line: bytes) -> bool:
     """Whether a line without a line end is complete all the same."""
     try:
