@@ -70,4 +70,3 @@ def changed_transcripts(
         return dg.SkipReason(f"{older[0]} to {older[-1]} were asked for already")
     request = dg.RunRequest(run_key=key, tags=range_tags(older[0], older[-1]))
     return dg.SensorResult(run_requests=[request], cursor=key)
-

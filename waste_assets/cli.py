@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -67,10 +68,13 @@ def audit(
     """
     with _faults():
         settings = _settings(paths, data_root, time_zone)
+        started = time.perf_counter()
         from waste_assets.audit import run_audit
 
+        importing = time.perf_counter() - started
         with _progress():
             outcome = run_audit(settings, _day(since), _day(until))
+    outcome.told["startup"]["import_seconds"] = round(importing, 3)
     if as_json:
         click.echo(json.dumps(outcome.told, default=str))
     elif "totals" in outcome.told:
@@ -104,7 +108,9 @@ def show(place: str, data_root: Path) -> None:
 @click.option("--sessions", default=40, show_default=True, help="How many sessions.")
 @click.option("--days", default=14, show_default=True, help="Over how many days.")
 @click.option("--seed", default=7, show_default=True, help="Equal seeds, equal samples.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day; yesterday if not given.")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day; yesterday if not given."
+)
 @click.option("--odd", is_flag=True, help="Add one session for each odd shape of a transcript.")
 def sample(
     directory: Path, sessions: int, days: int, seed: int, until: datetime | None, odd: bool
@@ -196,7 +202,12 @@ def _progress() -> Iterator[None]:
 
     from waste_assets.progress import watched
 
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, Any] = {}
 

@@ -42,9 +42,7 @@ class Plan:
         return not self.days and not self.publish
 
 
-def plan(
-    lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: Calendar
-) -> Plan:
+def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: Calendar) -> Plan:
     """Compare the sources with what was built from them.
 
     A file that has changed is only looked into at its beginning and its end (or where it has

@@ -218,9 +218,7 @@ def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
     )
 
 
-def _transcript_days(
-    con: duckdb.DuckDBPyConnection, days: list[date], holdings: Holdings
-) -> None:
+def _transcript_days(con: duckdb.DuckDBPyConnection, days: list[date], holdings: Holdings) -> None:
     """For each transcript of these days the next day on which it goes on."""
     rows = [
         (transcript, day, holdings.next_day(transcript, day))

@@ -50,7 +50,7 @@ def _spec(table: Table) -> dg.AssetSpec:
 )
 def parsed_turns(
     context: dg.AssetExecutionContext, data_root: DataRoot, duckdb: DuckDBResource
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Read the archived lines of these days and account for every billed token."""
     lake, days = data_root.lake, days_of(context.partition_keys)
 
@@ -63,9 +63,7 @@ def parsed_turns(
         told = _figures(con, lake, days)
     for table in TABLES:
         for day, figures in told[table.name].items():
-            context.add_asset_metadata(
-                figures, asset_key=table.name, partition_key=day.isoformat()
-            )
+            context.add_asset_metadata(figures, asset_key=table.name, partition_key=day.isoformat())
         yield dg.MaterializeResult(asset_key=table.name)
 
 
@@ -88,7 +86,9 @@ def _figures(con: Any, lake: Lake, days: list[date]) -> dict[str, dict[date, dic
     return figures
 
 
-def _query(con: Any, lake: Lake, days: list[date], table: Table, query: str) -> list[dict[str, Any]]:
+def _query(
+    con: Any, lake: Lake, days: list[date], table: Table, query: str
+) -> list[dict[str, Any]]:
     parts = lake.parts(table, days)
     if not parts:
         return []

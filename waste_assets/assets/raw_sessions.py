@@ -23,7 +23,7 @@ from waste_assets.transcripts import archive
 )
 def raw_sessions(
     context: dg.AssetExecutionContext, data_root: DataRoot, source: TranscriptSource
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Merge what the sources hold now with what is archived."""
     days = days_of(context.partition_keys)
     files, unlisted = source.files()

@@ -26,7 +26,9 @@ from waste_assets.resources.data_root import DataRoot
     code_version="1",
     metadata={"dagster/column_schema": column_schema(DAILY_USAGE)},
 )
-def waste_mart(context: dg.AssetExecutionContext, data_root: DataRoot) -> dg.MaterializeResult:
+def waste_mart(
+    context: dg.AssetExecutionContext, data_root: DataRoot
+) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
     publish(data_root.lake, data_root.bi, datetime.now(UTC).date())
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:

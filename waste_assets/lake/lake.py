@@ -130,7 +130,7 @@ class PartitionWriter:
         if durable:
             with self._temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
-        os.replace(self._temporary, self.place)
+        self._temporary.replace(self.place)
 
     def discard(self) -> None:
         """Forget what was written."""

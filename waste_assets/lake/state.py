@@ -106,7 +106,9 @@ class State:
         insert = dialect.insert(_source_files)
         upsert = insert.on_conflict_do_update(
             index_elements=["path"],
-            set_={c.name: insert.excluded[c.name] for c in _source_files.columns if c.name != "path"},
+            set_={
+                c.name: insert.excluded[c.name] for c in _source_files.columns if c.name != "path"
+            },
         )
         with self._engine.begin() as connection:
             connection.execute(upsert, rows)

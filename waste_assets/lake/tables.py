@@ -21,7 +21,7 @@ LABEL = pa.string()
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Arrow type, its meaning, its unit where it has one, whether it may be NULL."""
+    """One column: its Arrow type, meaning and unit, and whether it may be NULL."""
 
     name: str
     type: pa.DataType
@@ -74,7 +74,9 @@ _TRANSCRIPT = _required("transcript", LABEL, "Transcript the line stands in, wha
 _LINE_NO = _required("line_no", pa.int32(), "Line number in the transcript, from 1; 0: a file.")
 _SESSION = Column("session_id", LABEL, "Session, as the line itself says.")
 _AGENT = _required("agent", LABEL, "'main', or the id of the subagent.")
-_PROJECT = Column("project", LABEL, "Working directory of the transcript's first line that has one.")
+_PROJECT = Column(
+    "project", LABEL, "Working directory of the transcript's first line that has one."
+)
 
 
 def _tokens(name: str, description: str) -> Column:
@@ -110,7 +112,9 @@ LINE_USAGE = Table(
     "line_usage",
     "One row for each transcript line that reports the usage of an API response, copies included.",
     (
-        _required("response_id", LABEL, "Identity of the response: the message id where it is one."),
+        _required(
+            "response_id", LABEL, "Identity of the response: the message id where it is one."
+        ),
         Column("message_id", LABEL, "`message.id` as recorded."),
         Column("request_id", LABEL, "`requestId` as recorded."),
         Column("uuid", LABEL, "`uuid` of the line."),
@@ -137,11 +141,14 @@ LINE_USAGE = Table(
         Column("speed", LABEL, "'fast' or 'standard'."),
         Column("inference_geo", LABEL, "Region that served the request."),
         Column("service_tier", LABEL, "'standard', 'priority' or 'batch'."),
-        Column("iterations", pa.string(), "`usage.iterations` as JSON where there is more than one."),
+        Column(
+            "iterations", pa.string(), "`usage.iterations` as JSON where there is more than one."
+        ),
         Column("effort", LABEL, "Reasoning effort."),
         Column("version", LABEL, "Version of Claude Code."),
     ),
-    ("transcript", "line_no", "part"),    WORKING,
+    ("transcript", "line_no", "part"),
+    WORKING,
 )
 
 LINE_BLOCKS = Table(
@@ -178,7 +185,8 @@ LINE_BLOCKS = Table(
         Column("subagent", LABEL, "The subagent that the call started."),
         Column("subagent_tokens", pa.int64(), "Tokens that the subagent reports.", "tokens"),
     ),
-    ("transcript", "line_no", "part", "block_no"),    WORKING,
+    ("transcript", "line_no", "part", "block_no"),
+    WORKING,
 )
 
 LINE_COSTS = Table(
@@ -196,7 +204,8 @@ LINE_COSTS = Table(
         _tokens("write_tokens", "Cache writes, so far."),
         Column("usd", pa.float64(), "Cost as Claude Code priced it, so far.", "USD"),
     ),
-    ("transcript", "line_no", "model"),    WORKING,
+    ("transcript", "line_no", "model"),
+    WORKING,
 )
 
 QUARANTINED_LINES = Table(
@@ -224,14 +233,17 @@ LINE_COUNTS = Table(
         _required("quarantined", pa.int64(), "Lines set aside."),
         _required("files", pa.int64(), "Files archived beside the transcript."),
     ),
-    ("transcript",),    WORKING,
+    ("transcript",),
+    WORKING,
 )
 
 PARSED_TURNS = Table(
     "parsed_turns",
     "One row for each API response: its tokens, its price, its place in the conversation.",
     (
-        _required("response_id", LABEL, "Identity of the response: the message id where it is one."),
+        _required(
+            "response_id", LABEL, "Identity of the response: the message id where it is one."
+        ),
         Column("message_id", LABEL, "`message.id` as recorded."),
         Column("request_id", LABEL, "`requestId` as recorded."),
         _required("has_request_id", pa.bool_(), "Some line of the response has a request id."),
@@ -241,7 +253,9 @@ PARSED_TURNS = Table(
         _required("ts", TIMESTAMP, "Time of the response's first line: decides its day and price."),
         _required("last_ts", TIMESTAMP, "Time of its last line."),
         Column("model", LABEL, "Model as recorded."),
-        Column("stop_reason", LABEL, "Why the response ended; NULL where the end was never written."),
+        Column(
+            "stop_reason", LABEL, "Why the response ended; NULL where the end was never written."
+        ),
         _required(
             "usage_final",
             pa.bool_(),
@@ -249,7 +263,9 @@ PARSED_TURNS = Table(
         ),
         _required("from_progress", pa.bool_(), "Known only from `progress` lines."),
         _required("lines", pa.int32(), "Transcript lines that report this response."),
-        _required("conversations", pa.int32(), "Conversations in which it stands, copies included."),
+        _required(
+            "conversations", pa.int32(), "Conversations in which it stands, copies included."
+        ),
         _required("usage_conflict", pa.bool_(), "Its lines disagree about the prompt."),
         _tokens("input_tokens", "Prompt tokens neither read from nor written to the cache."),
         _tokens("write_5m_tokens", "Cache writes kept 5 minutes, or with no time to live said."),
@@ -265,7 +281,9 @@ PARSED_TURNS = Table(
         Column("service_tier", LABEL, "'standard', 'priority' or 'batch'."),
         Column("effort", LABEL, "Reasoning effort."),
         Column("version", LABEL, "Version of Claude Code."),
-        _tokens("prompt_tokens", "Size of the prompt: of the last iteration where there are several."),
+        _tokens(
+            "prompt_tokens", "Size of the prompt: of the last iteration where there are several."
+        ),
         _required("epoch", LABEL, "Run of responses whose context only grows: its first response."),
         _required("epoch_position", pa.int32(), "Position of the response in its epoch, from 0."),
         Column("epoch_start", LABEL, "On the first response: why the epoch began."),
@@ -298,7 +316,9 @@ TOOL_CALLS = Table(
         Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
         Column("input_hash", pa.string(), "Hash of the input: equal input, equal hash."),
         _required("input_chars", pa.int64(), "Size of the input.", "characters"),
-        _required("outcome", LABEL, "'ok', 'error', or 'no_result' (interrupted, or still running)."),
+        _required(
+            "outcome", LABEL, "'ok', 'error', or 'no_result' (interrupted, or still running)."
+        ),
         Column("result_ts", TIMESTAMP, "Time of the result."),
         Column("result_chars", pa.int64(), "Size of the result.", "characters"),
         Column("result_hash", pa.string(), "Hash of the result: equal result, equal hash."),
@@ -318,8 +338,12 @@ CONTEXT_BLOCKS = Table(
     "context_blocks",
     "What entered the prompt of each response, how large it is and where in the prompt it lies.",
     (
-        _required("response_id", LABEL, "The response whose prompt held the block for the first time."),
-        _required("block_no", pa.int32(), "Position among the blocks that entered with it, from 0."),
+        _required(
+            "response_id", LABEL, "The response whose prompt held the block for the first time."
+        ),
+        _required(
+            "block_no", pa.int32(), "Position among the blocks that entered with it, from 0."
+        ),
         _required("session_id", LABEL, "Session of the response."),
         _AGENT,
         _required("epoch", LABEL, "Epoch of the response."),

@@ -63,7 +63,9 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
     exported: list[tuple[Path, Path]] = []
     try:
         with duckdb.connect(str(database)) as con:
-            con.execute("SET memory_limit = '384MB'; SET threads = 2; SET preserve_insertion_order = true")
+            con.execute(
+                "SET memory_limit = '384MB'; SET threads = 2; SET preserve_insertion_order = true"
+            )
             for name, table in _SOURCES.items():
                 _view(con, name, lake, table)
             facts = {
@@ -80,12 +82,11 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
                 place = bi / f"{table.name}.parquet"
                 temporary = place.with_name(f".{place.name}.{mark}")
                 exported.append((temporary, place))
-                con.execute(
-                    f"COPY {table.name} TO '{_quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)"
-                )
+                target = f"'{_quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)"
+                con.execute(f"COPY {table.name} TO {target}")
         exported.append((database, bi / "waste.duckdb"))
         for temporary, place in exported:
-            os.replace(temporary, place)
+            temporary.replace(place)
     finally:
         for temporary, _ in exported:
             temporary.unlink(missing_ok=True)

@@ -72,6 +72,9 @@ def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     cursor = con.execute(query)
     names = [column[0] for column in cursor.description or ()]
     return [
-        {n: v.isoformat() if hasattr(v, "isoformat") else v for n, v in zip(names, row, strict=True)}
+        {
+            n: v.isoformat() if hasattr(v, "isoformat") else v
+            for n, v in zip(names, row, strict=True)
+        }
         for row in cursor.fetchall()
     ]

@@ -9,7 +9,7 @@ from waste_assets.lake.state import State
 from waste_assets.transcripts.days import Calendar
 
 
-class DataRoot(dg.ConfigurableResource):
+class DataRoot(dg.ConfigurableResource["DataRoot"]):
     """Everything that the project writes lies below one directory."""
 
     path: str

@@ -25,6 +25,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import NullPool
 
+
 def _kind(event: EventLogEntry) -> tuple[bool, str]:
     return event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS, event.run_id
 
@@ -105,7 +106,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         self._open[run_id].execute(SqlEventLogStorageTable.insert(), rows)
         index = self._open[_INDEX]
         insert = SqlEventLogStorageTable.insert()
-        ids = [index.execute(insert, row).inserted_primary_key[0] for row in rows]
+        ids = [index.execute(insert, row).lastrowid for row in rows]
         self._store_asset_event_tags(index, events, ids)
         last = {
             (event.get_dagster_event().asset_key, event.dagster_event_type): (event, event_id)

@@ -7,7 +7,7 @@ import dagster as dg
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
 
 
-class TranscriptSource(dg.ConfigurableResource):
+class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
     """Directories that hold transcripts; none is allowed, for sources may be gone."""
 
     roots: list[str]

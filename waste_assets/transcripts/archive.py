@@ -100,7 +100,9 @@ def stale_days(
     stale = set()
     for file in files:
         entry = catalog.get(file.path)
-        for day, digest in entry.days.items() if entry else ():
+        if entry is None:
+            continue
+        for day, digest in entry.days.items():
             if day not in held or not held[day].covers(entry.transcript, digest):
                 stale.add(day)
     return stale
@@ -304,9 +306,7 @@ class _Background:
 class _DayWriter:
     """One day of the archive, written anew: transcripts arrive in order, old rows fall in."""
 
-    def __init__(
-        self, lake: Lake, day: date, known: DayContents, pool: _Background
-    ) -> None:
+    def __init__(self, lake: Lake, day: date, known: DayContents, pool: _Background) -> None:
         self.contents = DayContents(held=dict(known.held), seen=dict(known.seen))
         self.waiting = 0
         self._before = known
@@ -315,9 +315,7 @@ class _DayWriter:
         self._pool = pool
         self._columns = _Columns()
 
-    def append(
-        self, transcript: str, file: SourceFile, project: str | None, piece: Piece
-    ) -> None:
+    def append(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
         """Add lines of a transcript of which this day holds nothing yet.
 
         The caller says in `contents.held` what all of them amount to.
@@ -476,7 +474,7 @@ class _OldRows:
     def __init__(self, path: str) -> None:
         self._file = pq.ParquetFile(path)
         self._groups = iter(range(self._file.num_row_groups))
-        self._rest: pa.Table | None = None
+        self._rest: pa.Table = RAW_SESSIONS.schema.empty_table()
 
     def until(self, transcript: str | None) -> Iterator[pa.Table]:
         """Rows of the transcripts before this one (None: all that remain)."""
@@ -507,11 +505,11 @@ class _OldRows:
 
     def _cut(self, end: int) -> pa.Table:
         rows = self._rest.slice(0, end)
-        self._rest = self._rest.slice(end) if end < self._rest.num_rows else None
+        self._rest = self._rest.slice(end)
         return rows
 
     def _load(self) -> bool:
-        while self._rest is None or not self._rest.num_rows:
+        while not self._rest.num_rows:
             group = next(self._groups, None)
             if group is None:
                 return False
@@ -533,7 +531,17 @@ def _union(old: pa.Table, new: pa.Table) -> pa.Table:
     torn = {number: raw for number, raw in places if not raw.endswith(b"\n")}
     keep_new, superseded = [], set()
     numbers = new.column("line_no").to_pylist()
-    for index, raw in enumerate(new.column("raw").to_pylist()):
+    new_raw = new.column("raw").to_pylist()
+    # First those that stand where they stood, so that what is new gets a place of its own.
+    at_place = Counter(zip(numbers, new_raw, strict=True)) & Counter(
+        zip(old.column("line_no").to_pylist(), old_raw, strict=True)
+    )
+    for (_, raw), times in at_place.items():
+        unmatched[raw] -= times
+    for index, raw in enumerate(new_raw):
+        if at_place[numbers[index], raw] > 0:
+            at_place[numbers[index], raw] -= 1
+            continue
         if unmatched[raw] > 0:
             unmatched[raw] -= 1
             continue

@@ -18,7 +18,9 @@ class Calendar:
         try:
             self.zone = ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"unknown time zone {zone!r}: use a name like Europe/Berlin") from error
+            raise ValueError(
+                f"unknown time zone {zone!r}: use a name like Europe/Berlin"
+            ) from error
         self._day_of_prefix = lru_cache(maxsize=65_536)(self._slow_day)
 
     def day(self, timestamp: str) -> date:

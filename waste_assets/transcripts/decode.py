@@ -76,7 +76,7 @@ def _repair(raw: bytes) -> list[dict[str, Any]]:
     if _depth_exceeds(text, _MAX_DEPTH):
         raise Quarantined(f"nested deeper than {_MAX_DEPTH} levels")
     text = _BAD_ESCAPE.sub(r"\\ufffd", text)
-    records = []
+    records: list[dict[str, Any]] = []
     # Python refuses to read more digits than these; no number in a transcript has them.
     decoder = json.JSONDecoder(
         strict=False, parse_int=lambda digits: int(digits) if len(digits) < 400 else float(digits)

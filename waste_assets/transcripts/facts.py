@@ -32,7 +32,6 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.transcripts.archive import contents
-from waste_assets.transcripts.days import canonical_timestamp
 from waste_assets.transcripts.decode import Quarantined, decode
 from waste_assets.transcripts.records import (
     Block,
@@ -54,15 +53,44 @@ _FROM, _RULES = "waste.from", "waste.rules"
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
 #: at, in case it has a message.
 _SILENT = frozenset(
-    "file-history-snapshot file-history-delta summary ai-title custom-title agent-name "
-    "agent-color agent-setting tag task-summary last-prompt queue-operation permission-mode mode "
-    "worktree-state pr-link frame-link bridge-session atis-latch fork-context-ref "
-    "content-replacement attribution-snapshot started result".split()
+    [
+        "file-history-snapshot",
+        "file-history-delta",
+        "summary",
+        "ai-title",
+        "custom-title",
+        "agent-name",
+        "agent-color",
+        "agent-setting",
+        "tag",
+        "task-summary",
+        "last-prompt",
+        "queue-operation",
+        "permission-mode",
+        "mode",
+        "worktree-state",
+        "pr-link",
+        "frame-link",
+        "bridge-session",
+        "atis-latch",
+        "fork-context-ref",
+        "content-replacement",
+        "attribution-snapshot",
+        "started",
+        "result",
+    ]
 )
 #: Attachments that are notes to the harness and never enter a prompt.
 _UNSENT = frozenset(
-    "command_permissions prompt_snapshot deferred_tools_record hook_success hook_cancelled "
-    "hook_system_message hook_non_blocking_error".split()
+    [
+        "command_permissions",
+        "prompt_snapshot",
+        "deferred_tools_record",
+        "hook_success",
+        "hook_cancelled",
+        "hook_system_message",
+        "hook_non_blocking_error",
+    ]
 )
 #: What an image weighs against text when a count is shared by characters: about 1,500 tokens.
 _IMAGE_CHARS = 6_000
@@ -198,9 +226,7 @@ class _Facts:
         """The finished tables."""
         counts = self._rows[LINE_COUNTS.name]
         for transcript, c in self._counts.items():
-            counts.add(
-                (transcript, c.path, c.lines, c.decoded, c.repaired, c.quarantined, c.files)
-            )
+            counts.add((transcript, c.path, c.lines, c.decoded, c.repaired, c.quarantined, c.files))
         return {table: self._rows[table.name].table() for table in LINE_TABLES}
 
     def _line(self, line: memoryview, here: _Context, counts: _Counts, path: str) -> None:
@@ -270,12 +296,11 @@ class _Facts:
             inner = tolerant(EmbeddedRecord, _value(given(data.message)))
         if inner is None or inner.message is None:
             return
+        # The time is the line's own: a record from before midnight in a line from after it would
+        # belong to a day that does not hold it.
         here.from_progress = True
         here.agent = data.agentId or here.agent
         here.uuid = inner.uuid
-        stamp = canonical_timestamp(inner.timestamp)
-        if stamp:
-            here.ts = int(np.datetime64(stamp, "us").astype(np.int64))
         like = Record(
             type=inner.type,
             uuid=inner.uuid,
@@ -289,9 +314,7 @@ class _Facts:
         else:
             self._user(like, inner.message, here)
 
-    def _assistant(
-        self, record: Record, message: Message, here: _Context, is_copy: bool
-    ) -> None:
+    def _assistant(self, record: Record, message: Message, here: _Context, is_copy: bool) -> None:
         if message.model == "<synthetic>" or record.isApiErrorMessage:
             return
         response_id = _response_id(message, record, here)
@@ -368,9 +391,7 @@ class _Facts:
             self._content(here, "thinking", len(block.thinking or ""), response_id=response_id)
         else:
             chars = len(block.text or "") or _chars(block.content)
-            self._content(
-                here, "output_text", chars, response_id=response_id, subtype=block.type
-            )
+            self._content(here, "output_text", chars, response_id=response_id, subtype=block.type)
 
     def _user(self, record: Record, message: Message, here: _Context) -> None:
         if record.isCompactSummary:

@@ -18,7 +18,7 @@ from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.decode import Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
 
-_BLOCK = 8 << 20
+_BLOCK, _PAGE = 8 << 20, 4 << 10
 #: A last line without a line end that nobody has added to for so long will not be finished.
 SETTLED_SECONDS = 15 * 60
 
@@ -80,18 +80,24 @@ def read_pieces(
     opened(file.path)
     with open(file.path, "rb", buffering=0) as handle:
         state = _State(file, calendar, reading)
-        rest = b""
-        while block := handle.read(_BLOCK):
-            data = rest + block
-            cut = data.rfind(b"\n") + 1
-            rest = data[cut:]
-            if cut:
-                yield from state.pieces(data[:cut])
-        if rest:
+        # One buffer for the whole file: a line that the block cuts moves to its front.
+        buffer = bytearray(min(_BLOCK, max(file.size + 1, _PAGE)))
+        filled = 0
+        while got := handle.readinto(memoryview(buffer)[filled:]):
+            end = buffer.rfind(b"\n", filled, filled + got) + 1
+            filled += got
+            if end:
+                yield from state.pieces(buffer, end)
+                buffer[: filled - end] = buffer[end:filled]
+                filled -= end
+            if filled == len(buffer):
+                buffer += bytes(len(buffer))
+        if filled:
+            rest = bytes(buffer[:filled])
             if _is_whole(rest) or _is_settled(handle.fileno()):
-                yield from state.pieces(rest)
+                yield from state.pieces(bytearray(rest), filled)
             else:
-                reading.pending_bytes = len(rest)
+                reading.pending_bytes = filled
         yield from state.flush()
 
 
@@ -127,54 +133,57 @@ class _State:
         self._held: list[bytes] = []
         reading.session = file.session
 
-    def pieces(self, data: bytes) -> Iterator[Piece]:
-        """The pieces of some whole lines."""
+    def pieces(self, data: bytearray, size: int) -> Iterator[Piece]:
+        """The pieces of the whole lines in the first `size` bytes of `data`."""
         if self._held:
-            data = b"".join([*self._held, data])
+            data = bytearray(b"").join([*self._held, data[:size]])
+            size = len(data)
             self._held = []
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
-        if not len(ends) or ends[-1] != len(data):
-            ends = np.append(ends, len(data))
-        bounds = [0, *ends.tolist()]
-        view = memoryview(data)
-        count = len(ends)
-        types: list[str | None] = [None] * count
-        stamps: list[str | None] = [None] * count
-        sessions: list[str] = [""] * count
-        days: list[date | None] = [None] * count
+        bounds = [0]
+        types: list[str | None] = []
+        stamps: list[str | None] = []
+        sessions: list[str] = []
+        days: list[date | None] = []
         day, known, session = self._day, self._days, self._reading.session
-        for i in range(count):
-            line = view[bounds[i] : bounds[i + 1]]
-            try:
-                envelope = _envelope(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                envelope = _forgiving(line)
-            kind = envelope.type
-            types[i] = None if kind is None else intern(kind)
-            if envelope.sessionId and envelope.sessionId != session:
-                session = intern(envelope.sessionId)
-            sessions[i] = session
-            stamp = envelope.timestamp
-            if stamp is not None:
-                if len(stamp) != 24 or stamp[23] != "Z":
-                    exact = canonical_timestamp(stamp)
-                    stamp = exact + "Z" if exact else None
+        start, find = 0, data.find
+        with memoryview(data) as view:
+            while start < size:
+                end = find(b"\n", start, size) + 1 or size
+                line = view[start:end]
+                try:
+                    envelope = _envelope(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    envelope = _forgiving(line)
+                finally:
+                    line.release()
+                start = end
+                bounds.append(end)
+                kind = envelope.type
+                types.append(None if kind is None else intern(kind))
+                if envelope.sessionId and envelope.sessionId != session:
+                    session = intern(envelope.sessionId)
+                sessions.append(session)
+                stamp = envelope.timestamp
                 if stamp is not None:
-                    minute = stamp[:16]
-                    if minute not in known:
-                        known[minute] = self._day_of(stamp)
-                    if known[minute] is None:
-                        stamp = None
-                    else:
-                        day = known[minute]
-                        stamps[i] = stamp
-            days[i] = day
-            if self._reading.project is None and envelope.cwd:
-                self._reading.project = envelope.cwd
+                    if len(stamp) != 24 or stamp[23] != "Z":
+                        exact = canonical_timestamp(stamp)
+                        stamp = exact + "Z" if exact else None
+                    if stamp is not None:
+                        minute = stamp[:16]
+                        if minute not in known:
+                            known[minute] = self._day_of(stamp)
+                        if known[minute] is None:
+                            stamp = None
+                        else:
+                            day = known[minute]
+                stamps.append(stamp)
+                days.append(day)
+                if self._reading.project is None and envelope.cwd:
+                    self._reading.project = envelope.cwd
         self._day, self._reading.session = day, session
         if day is None:
             # No timestamp so far: these lines take the day of the first one that comes.
-            self._held.append(data)
+            self._held.append(bytes(data[:size]))
             return
         yield from self._cut(data, bounds, types, stamps, sessions, days)
 
@@ -182,11 +191,11 @@ class _State:
         """The lines of a file without any timestamp."""
         if self._held:
             self._day = self._fallback
-            yield from self.pieces(b"")
+            yield from self.pieces(bytearray(), 0)
 
     def _cut(
         self,
-        data: bytes,
+        data: bytearray,
         bounds: list[int],
         types: list[str | None],
         stamps: list[str | None],
@@ -204,7 +213,7 @@ class _State:
             yield Piece(
                 day,
                 self._reading.lines + start + 1,
-                data[bounds[start] : bounds[end]],
+                bytes(data[bounds[start] : bounds[end]]),
                 offsets,
                 types[start:end],
                 stamps[start:end],
@@ -231,6 +240,4 @@ def _forgiving(line: memoryview) -> _Envelope:
         return value if isinstance(value, str) else None
 
     stamp = canonical_timestamp(record.get("timestamp"))
-    return _Envelope(
-        text("type"), stamp + "Z" if stamp else None, text("sessionId"), text("cwd")
-    )
+    return _Envelope(text("type"), stamp + "Z" if stamp else None, text("sessionId"), text("cwd"))

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-
 #: What a field of raw JSON holds where the record has no such field.
 ABSENT = msgspec.Raw(b"")
 
@@ -115,7 +114,6 @@ class EmbeddedRecord(msgspec.Struct, gc=False):
 
     type: str | None = None
     uuid: str | None = None
-    timestamp: str | None = None
     requestId: str | None = None
     isApiErrorMessage: bool | None = None
     message: Message | None = None
@@ -230,8 +228,10 @@ def _fitted(hint: Any, value: Any) -> Any:
 
 def _fitted_item(item: Any, value: Any) -> Any:
     # A list of bare strings where blocks are expected is a list of texts.
-    return Block(type="text", text=value) if item is Block and isinstance(value, str) else _fitted(
-        item, value
+    return (
+        Block(type="text", text=value)
+        if item is Block and isinstance(value, str)
+        else _fitted(item, value)
     )
 
 

@@ -1,0 +1,8 @@
+"""Data-quality suites, one file a stage: what must hold of the data, and what to do if not."""
+
+from waste_assets.checks.parsed_turns import parsed_turns_checks
+from waste_assets.checks.raw_sessions import raw_sessions_checks
+from waste_assets.checks.waste_mart import waste_mart_checks
+
+#: One multi-asset check a stage: one step of a run.
+ASSET_CHECKS = [raw_sessions_checks, parsed_turns_checks, waste_mart_checks]

@@ -1,0 +1,119 @@
+"""What the checks' queries read: views over partitions, and what the footers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from waste_assets.checks.check import Suite
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.tables import RAW_SESSIONS, Table
+from waste_assets.resources.data_root import DataRoot
+from waste_assets.transcripts import archive
+from waste_assets.transcripts.days import Calendar
+
+#: Lines of the days that are looked at together: bounds memory, whatever the range.
+_BATCH_LINES = 1_000_000
+
+
+def held_days(
+    lake: Lake, suite: Suite, first: date | None = None, last: date | None = None
+) -> list[date]:
+    """The days from `first` to `last` (or all) that the archive or a table of the suite holds."""
+    days = set(lake.days(RAW_SESSIONS)).union(*(lake.days(table) for table in suite.tables))
+    return sorted(
+        day for day in days if (first is None or day >= first) and (last is None or day <= last)
+    )
+
+
+def open_run(
+    con: duckdb.DuckDBPyConnection, data_root: DataRoot, suite: Suite, days: list[date]
+) -> None:
+    """Make what the queries read besides the days at hand.
+
+    `held(day, lines, files)` is what the footers of the archive say, `day_bounds(day, starts_us,
+    ends_us)` when each day of the archive begins and ends in the zone of the data root.
+    """
+    lake = data_root.lake
+    _register(con, "held", _held(lake, days))
+    _register(con, "day_bounds", _bounds({*days, *lake.days(RAW_SESSIONS)}, data_root.calendar))
+    for table in suite.every:
+        _view(con, f"every_{table.name}", table, lake.parts(table))
+    if suite.prepare:
+        show_days(con, lake, suite, days)
+        suite.prepare(con, data_root, days)
+
+
+def show_days(con: duckdb.DuckDBPyConnection, lake: Lake, suite: Suite, days: list[date]) -> None:
+    """Let the suite's tables be the rows of these days."""
+    for table in suite.tables:
+        _view(con, table.name, table, lake.parts(table, days))
+    _register(con, "days_at_hand", pa.table({"day": pa.array(days, pa.date32())}))
+
+
+def batches(con: duckdb.DuckDBPyConnection, suite: Suite, days: list[date]) -> Iterator[list[date]]:
+    """The days in portions that fit into memory."""
+    if suite.whole:
+        yield days
+        return
+    lines = dict(con.execute("SELECT day, lines FROM held").fetchall())
+    batch: list[date] = []
+    size = 0
+    for day in days:
+        batch.append(day)
+        size += lines.get(day, 0)
+        if size >= _BATCH_LINES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _held(lake: Lake, days: list[date]) -> pa.Table:
+    contents = [archive.contents(lake, day) for day in days]
+    return pa.table(
+        {
+            "day": pa.array(days, pa.date32()),
+            "lines": pa.array([c.lines for c in contents], pa.int64()),
+            "files": pa.array([c.files for c in contents], pa.int64()),
+        }
+    )
+
+
+def _bounds(days: Iterable[date], calendar: Calendar) -> pa.Table:
+    ordered = sorted(days)
+    ends = [day + timedelta(days=1) for day in ordered]
+    return pa.table(
+        {
+            "day": pa.array(ordered, pa.date32()),
+            "starts_us": pa.array([_begins(day, calendar) for day in ordered], pa.int64()),
+            "ends_us": pa.array([_begins(day, calendar) for day in ends], pa.int64()),
+        }
+    )
+
+
+def _begins(day: date, calendar: Calendar) -> int:
+    midnight = datetime.combine(day, time(), calendar.zone).astimezone(UTC)
+    return int(midnight.timestamp()) * 1_000_000
+
+
+def _view(con: duckdb.DuckDBPyConnection, name: str, table: Table, parts: list[str]) -> None:
+    con.execute(f"DROP VIEW IF EXISTS {name}")
+    if not parts:
+        empty = table.schema.append(pa.field("day", pa.date32())).empty_table()
+        con.register(name, empty)
+        return
+    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
+    con.execute(
+        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
+        "hive_partitioning = true, hive_types = {'day': DATE})"
+    )
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    con.register(f"arrow_{name}", rows)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM arrow_{name}")
+    con.unregister(f"arrow_{name}")
