@@ -174,10 +174,10 @@ def _build_batch(
     _register(con, "wanted_days", pa.table({"day": pa.array(days, pa.date32())}))
     _load(con, "all_usage", lake, LINE_USAGE, everywhere)
     _load(con, "all_blocks", lake, LINE_BLOCKS, near)
+    _register(con, "named_transcript_days", _transcript_days(sorted(everywhere), holdings))
     con.execute(_script("lines"))
     con.execute("DROP TABLE all_usage; DROP TABLE all_blocks")
     _register(con, "response_days", _quarters(con, calendar))
-    _transcript_days(con, days, holdings)
     _iterations(con)
     for script in ("turns", "calls", "blocks", "charges"):
         con.execute(_script(script))
@@ -218,25 +218,19 @@ def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
     )
 
 
-def _transcript_days(con: duckdb.DuckDBPyConnection, days: list[date], holdings: Holdings) -> None:
+def _transcript_days(days: Iterable[date], holdings: Holdings) -> pa.Table:
     """For each transcript of these days the next day on which it goes on."""
     rows = [
         (transcript, day, holdings.next_day(transcript, day))
         for day in days
         for transcript in holdings.contents[day].held
     ]
-    named = pa.table(
+    return pa.table(
         {
             "transcript": pa.array([r[0] for r in rows], pa.string()),
             "day": pa.array([r[1] for r in rows], pa.date32()),
             "next_day": pa.array([r[2] for r in rows], pa.date32()),
         }
-    )
-    _register(con, "named_transcript_days", named)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE transcript_days AS "
-        "SELECT transcript_no, day, next_day FROM named_transcript_days "
-        "JOIN transcripts USING (transcript)"
     )
 
 

@@ -22,6 +22,7 @@ _COUNTED = (
     "write_1h_tokens",
     "read_tokens",
     "output_tokens",
+    "billed_extra_tokens",
 )
 
 

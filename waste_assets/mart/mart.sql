@@ -20,6 +20,7 @@ SELECT
     sum(write_1h_tokens)::BIGINT AS write_1h_tokens,
     sum(read_tokens)::BIGINT AS read_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
+    sum(billed_extra_tokens)::BIGINT AS billed_extra_tokens,
     list_sum(list(usd ORDER BY response_id)) AS usd
 FROM turns
 GROUP BY ALL
@@ -40,6 +41,7 @@ SELECT
     sum(write_1h_tokens)::BIGINT AS write_1h_tokens,
     sum(read_tokens)::BIGINT AS read_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
+    sum(billed_extra_tokens)::BIGINT AS billed_extra_tokens,
     list_sum(list(usd ORDER BY response_id)) AS usd
 FROM turns
 GROUP BY session_id

@@ -15,6 +15,7 @@ _TOKENS = tuple(
         ("write_1h_tokens", "Cache writes kept 1 hour."),
         ("read_tokens", "Cache reads."),
         ("output_tokens", "Output, thinking included."),
+        ("billed_extra_tokens", "Billed beyond these: advisor, declined runs; `usd` holds them."),
     )
 )
 _COUNTS = (

@@ -216,6 +216,8 @@ class Responder(Transcript):
         self.context = last.prompt + last.output
         for block in content:
             if isinstance(block, Call):
+                if block.searches:
+                    self.session.add_searches(day_text(first_ms), block.searches)
                 self._result(block)
 
     def _pass(self, block: Block, index: int, options: ResponseOptions) -> None:

@@ -1,0 +1,576 @@
+"""Every check passes on good data and fails on data made to break it, and it alone says why."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from waste_assets.assets.parsed_turns import parsed_turns
+from waste_assets.assets.raw_sessions import raw_sessions
+from waste_assets.assets.waste_mart import waste_mart
+from waste_assets.automation import range_tags
+from waste_assets.checks import ASSET_CHECKS, expectations
+from waste_assets.checks import parsed_turns as turn_checks
+from waste_assets.checks import raw_sessions as archive_checks
+from waste_assets.checks import waste_mart as mart_checks
+from waste_assets.checks.check import Suite
+from waste_assets.checks.lake_views import held_days
+from waste_assets.checks.suite import Finding, run, selected
+from waste_assets.definitions import definitions
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.tables import (
+    CONTEXT_BLOCKS,
+    LINE_COSTS,
+    LINE_COUNTS,
+    PARSED_TURNS,
+    QUARANTINED_LINES,
+    RAW_SESSIONS,
+    TOOL_CALLS,
+    Table,
+)
+from waste_assets.resources.data_root import DataRoot
+from waste_assets.sample import generate
+from waste_assets.settings import Settings
+from waste_assets_tests.support import Audit
+
+Row = dict[str, Any]
+SUITES = (archive_checks.SUITE, turn_checks.SUITE, mart_checks.SUITE)
+END = date(2026, 9, 14)
+#: The day that is broken, and the day after it.
+DAY, NEXT = date(2026, 9, 13), END
+
+
+@dataclass
+class Data:
+    """A data root that a test may break, and its sources."""
+
+    folder: Path
+    time_zone: str = "UTC"
+
+    @property
+    def root(self) -> DataRoot:
+        return DataRoot(path=str(self.folder / "data"), time_zone=self.time_zone)
+
+    @property
+    def lake(self) -> Lake:
+        return self.root.lake
+
+    def rows(self, table: Table, day: date = DAY) -> list[Row]:
+        parts = self.lake.parts(table, [day])
+        return pq.ParquetFile(parts[0]).read().to_pylist() if parts else []
+
+    def rewrite(self, table: Table, rows: list[Row], day: date = DAY) -> None:
+        """Replace the rows of a partition, and leave its footer as it is."""
+        written = pa.Table.from_pylist(rows, schema=table.schema)
+        self.lake.write(table, day, written, self.lake.notes(table, day))
+
+    def change(self, table: Table, change: Callable[[list[Row]], Row]) -> Row:
+        """Let `change` spoil the rows of a partition; returns the culprit that it names."""
+        rows = self.rows(table)
+        culprit = change(rows)
+        self.rewrite(table, rows)
+        return culprit
+
+    def publish(self, statement: str) -> None:
+        with duckdb.connect(str(self.root.bi / "waste.duckdb")) as con:
+            con.execute(statement)
+
+    def check(self, suite: Suite) -> dict[tuple[str, str], Finding]:
+        """Run a suite over all days."""
+        with duckdb.connect(":memory:") as con:
+            found = run(suite, con, self.root, held_days(self.lake, suite))
+        return {(one.check.asset, one.check.name): one for one in found}
+
+    def finding(self, asset: str, name: str) -> Finding:
+        """Run one check over all days."""
+        return self.check(alone(asset, name))[asset, name]
+
+    def job(self, *names: str, checks_of: tuple[str, ...] = ()) -> dg.JobDefinition:
+        """A job over some assets, with all their checks, and over checks of others."""
+        selection = dg.AssetSelection.assets(*names) if names else None
+        if checks_of:
+            checks = dg.AssetSelection.checks_for_assets(*checks_of)
+            selection = checks if selection is None else selection | checks
+        settings = Settings(self.folder / "data", (self.folder / "source",), self.time_zone)
+        given = definitions(settings)
+        made = dg.Definitions(
+            assets=[raw_sessions, parsed_turns, waste_mart],
+            asset_checks=ASSET_CHECKS,
+            resources=given.resources,
+            jobs=[dg.define_asset_job("some", selection=selection)],
+            executor=dg.in_process_executor,
+        )
+        return made.resolve_job_def("some")
+
+
+def alone(asset: str, name: str) -> Suite:
+    """The suite that holds a check, without the others."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+    return next(one for suite in SUITES if (one := selected(suite, [key])).checks)
+
+
+@pytest.fixture(scope="session")
+def good_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    audit = Audit(folder)
+    generate(audit.source, sessions=10, days=3, end=END, seed=7)
+    audit.run()
+    for table in (LINE_COSTS, QUARANTINED_LINES):
+        for day in audit.lake.days(RAW_SESSIONS):
+            if not audit.lake.parts(table, [day]):
+                audit.lake.write(table, day, table.schema.empty_table(), {})
+    audit.publish()
+    return folder
+
+
+@pytest.fixture
+def data(good_data: Path, tmp_path: Path) -> Data:
+    shutil.copytree(good_data, tmp_path / "copy")
+    return Data(tmp_path / "copy")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def connections() -> Iterator[list[Any]]:
+    """Addresses that anything here has tried to reach."""
+    tried: list[Any] = []
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        tried.append(address)
+        raise OSError("no network in these tests")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket.socket, "connect_ex", refuse)
+        yield tried
+
+
+# --- one way to break each check -----------------------------------------------------------
+
+Break = Callable[[Data], Row]
+BREAKS: dict[tuple[str, str], Break] = {}
+
+
+def breaks(asset: str, check: str) -> Callable[[Break], Break]:
+    def note(one: Break) -> Break:
+        BREAKS[asset, check] = one
+        return one
+
+    return note
+
+
+def place(row: Row, *names: str) -> Row:
+    return {name: row[name] for name in names or ("transcript", "line_no")}
+
+
+def first(rows: list[Row], **values: Any) -> Row:
+    return next(row for row in rows if values.items() <= row.items())
+
+
+@breaks("raw_sessions", "rows_match_footer")
+def a_line_went_missing(data: Data) -> Row:
+    def lose(rows: list[Row]) -> Row:
+        rows.remove(first(rows, kind="line"))
+        return {"day": DAY, "lines_found": len([row for row in rows if row["kind"] == "line"])}
+
+    return data.change(RAW_SESSIONS, lose)
+
+
+@breaks("raw_sessions", "lines_identified")
+def a_line_has_no_number(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, kind="line")
+        row["line_no"] = 0
+        return place(row)
+
+    return data.change(RAW_SESSIONS, spoil)
+
+
+@breaks("raw_sessions", "timestamps_in_day")
+def a_line_lies_on_another_day(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = next(row for row in rows if row["ts"])
+        row["ts"] += timedelta(days=1)
+        return place(row)
+
+    return data.change(RAW_SESSIONS, spoil)
+
+
+@breaks("raw_sessions", "lines_unique")
+def a_line_stands_twice(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows.append(rows[3])
+        return {**place(rows[3]), "times": 2}
+
+    return data.change(RAW_SESSIONS, spoil)
+
+
+@breaks("parsed_turns", "responses_unique")
+def a_response_stands_on_two_days(data: Data) -> Row:
+    row = data.rows(PARSED_TURNS)[0]
+    data.rewrite(PARSED_TURNS, [*data.rows(PARSED_TURNS, NEXT), row], NEXT)
+    return {**place(row, "response_id", "transcript", "line_no"), "other_day": NEXT}
+
+
+@breaks("parsed_turns", "responses_complete")
+def a_response_is_lost(data: Data) -> Row:
+    return data.change(PARSED_TURNS, lambda rows: place(rows.pop(0), "response_id"))
+
+
+@breaks("parsed_turns", "tokens_not_negative")
+def a_count_is_negative(data: Data) -> Row:
+    return spoilt_turn(data, output_tokens=-1)
+
+
+@breaks("parsed_turns", "timestamps_in_day")
+def a_response_lies_on_another_day(data: Data) -> Row:
+    return spoilt_turn(data, ts=data.rows(PARSED_TURNS)[0]["ts"] - timedelta(days=1))
+
+
+@breaks("parsed_turns", "lines_accounted")
+def a_line_was_neither_decoded_nor_quarantined(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = next(row for row in rows if row["decoded"])
+        row["decoded"] -= 1
+        return place(row, "transcript", "decoded")
+
+    return data.change(LINE_COUNTS, spoil)
+
+
+@breaks("parsed_turns", "usd_adds_up")
+def a_price_is_not_the_sum_of_its_parts(data: Data) -> Row:
+    return spoilt_turn(data, usd=data.rows(PARSED_TURNS)[0]["usd"] + 1e-8)
+
+
+@breaks("parsed_turns", "models_priced")
+def a_model_has_no_price(data: Data) -> Row:
+    priced = [name for name in PARSED_TURNS.column_names if name.startswith("usd")]
+    return spoilt_turn(data, model="unheard-of", **dict.fromkeys(priced))
+
+
+@breaks("parsed_turns", "usage_consistent")
+def the_lines_of_a_response_disagree(data: Data) -> Row:
+    return spoilt_turn(data, usage_conflict=True)
+
+
+def spoilt_turn(data: Data, **values: Any) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows[0].update(values)
+        return place(rows[0], "response_id", "transcript", "line_no")
+
+    return data.change(PARSED_TURNS, spoil)
+
+
+@breaks("parsed_turns", "usage_final")
+def final_usages_are_missing(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        for row in rows:
+            row["usage_final"] = False
+        return {"day": DAY}
+
+    return data.change(PARSED_TURNS, spoil)
+
+
+@breaks("tool_calls", "calls_of_responses")
+def a_call_belongs_to_no_response(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows[0]["response_id"] = "msg_nowhere"
+        return place(rows[0], "tool_use_id", "response_id", "transcript", "line_no")
+
+    return data.change(TOOL_CALLS, spoil)
+
+
+@breaks("tool_calls", "results_linked")
+def an_outcome_has_no_result(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, outcome="ok")
+        row["result_line_no"] = None
+        return place(row, "tool_use_id", "transcript", "line_no")
+
+    return data.change(TOOL_CALLS, spoil)
+
+
+@breaks("tool_calls", "results_with_call")
+def calls_are_lost(data: Data) -> Row:
+    data.rewrite(TOOL_CALLS, [])
+    return {"day": DAY}
+
+
+@breaks("tool_calls", "calls_with_result")
+def results_are_lost(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        lost = ("result_transcript", "result_line_no", "result_chars")
+        for row in rows:
+            row.update(outcome="no_result", **dict.fromkeys(lost))
+        return {"day": DAY}
+
+    return data.change(TOOL_CALLS, spoil)
+
+
+@breaks("context_blocks", "blocks_add_up")
+def a_block_is_too_large(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows[0]["tokens"] += 1
+        rows[0]["end_token"] += 1
+        return place(rows[0], "response_id")
+
+    return data.change(CONTEXT_BLOCKS, spoil)
+
+
+@breaks("context_blocks", "blocks_contiguous")
+def a_gap_is_between_two_blocks(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = next(row for row in rows if row["block_no"] == 1)
+        row["start_token"] += 2
+        row["end_token"] += 2
+        return place(row, "response_id", "block_no")
+
+    return data.change(CONTEXT_BLOCKS, spoil)
+
+
+@breaks("context_blocks", "sizes_not_negative")
+def a_block_is_smaller_than_nothing(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows[1]["tokens"] = -5
+        return place(rows[1], "response_id", "block_no")
+
+    return data.change(CONTEXT_BLOCKS, spoil)
+
+
+@breaks("quarantined_lines", "nothing_quarantined")
+def a_line_was_set_aside(data: Data) -> Row:
+    row = {"transcript": "t.jsonl", "line_no": 7, "path": "t", "reason": "not JSON", "bytes": 3}
+    data.rewrite(QUARANTINED_LINES, [row])
+    return place(row, "transcript", "line_no", "reason")
+
+
+@breaks("waste_mart", "days_equal_lake")
+def a_published_day_has_a_token_more(data: Data) -> Row:
+    data.publish(
+        "UPDATE daily_usage SET output_tokens = output_tokens + 1 WHERE rowid = "
+        f"(SELECT min(rowid) FROM daily_usage WHERE day = DATE '{DAY}')"
+    )
+    return {"day": DAY}
+
+
+@breaks("waste_mart", "sessions_equal_lake")
+def a_published_session_costs_more(data: Data) -> Row:
+    session = data.rows(PARSED_TURNS)[0]["session_id"]
+    data.publish(f"UPDATE session_usage SET usd = usd + 2e-6 WHERE session_id = '{session}'")
+    return {"session_id": session}
+
+
+@breaks("waste_mart", "keys_unique")
+def a_published_row_stands_twice(data: Data) -> Row:
+    data.publish(f"INSERT INTO coverage FROM coverage WHERE day = DATE '{DAY}'")
+    return {"table_name": "coverage", "key": str(DAY), "times": 2}
+
+
+@breaks("waste_mart", "coverage_complete")
+def a_day_is_not_covered(data: Data) -> Row:
+    data.publish(f"DELETE FROM coverage WHERE day = DATE '{DAY}'")
+    return {"day": DAY, "covered_lines": None}
+
+
+@breaks("waste_mart", "parquet_twins_equal")
+def a_parquet_file_is_of_another_database(data: Data) -> Row:
+    data.publish("UPDATE meta SET value = 'never' WHERE key = 'published_on'")
+    return {"table_name": "meta", "place": "Parquet only"}
+
+
+# --- the checks ----------------------------------------------------------------------------
+
+
+def specs() -> dict[tuple[str, str], dg.AssetCheckSpec]:
+    return {
+        (spec.asset_key.to_user_string(), spec.name): spec
+        for checks in ASSET_CHECKS
+        for spec in checks.check_specs
+    }
+
+
+def test_every_check_has_a_way_to_break_it() -> None:
+    assert BREAKS.keys() == specs().keys()
+
+
+def test_good_data_passes_every_check(data: Data) -> None:
+    for suite in SUITES:
+        for key, finding in data.check(suite).items():
+            result = finding.result([DAY])
+            assert result.passed, (key, finding.told)
+            assert finding.checked.total() or key[0] == "quarantined_lines", key
+            assert finding.told.endswith(".")
+
+
+@pytest.mark.parametrize("key", BREAKS, ids=".".join)
+def test_a_check_fails_on_what_it_is_for(key: tuple[str, str], data: Data) -> None:
+    culprit = BREAKS[key](data)
+    finding = data.finding(*key)
+    result = finding.result([DAY])
+    assert not result.passed
+    assert any(culprit.items() <= row.items() for row in finding.rows), finding.rows
+    spec = specs()[key]
+    assert result.severity.value == ("ERROR" if spec.blocking else "WARN")
+    assert result.metadata["offending_rows"].value == finding.offending.total() > 0
+    assert result.metadata["failing_days"].value == len(finding.failing) > 0
+    shown = result.metadata["rows"].value
+    assert 0 < len(shown) <= 20
+    assert result.description is not None
+    assert finding.check.remedy in result.description
+
+
+WARNINGS = {
+    ("parsed_turns", "models_priced"),
+    ("parsed_turns", "usage_consistent"),
+    ("parsed_turns", "usage_final"),
+    ("tool_calls", "results_with_call"),
+    ("tool_calls", "calls_with_result"),
+    ("quarantined_lines", "nothing_quarantined"),
+}
+
+
+def test_all_but_the_warnings_block() -> None:
+    assert {key for key, spec in specs().items() if not spec.blocking} == WARNINGS
+
+
+def test_a_response_that_stands_twice_within_a_day_is_found(data: Data) -> None:
+    rows = data.rows(PARSED_TURNS)
+    data.rewrite(PARSED_TURNS, [*rows, rows[0]])
+    assert data.finding("parsed_turns", "responses_unique").failing == [str(DAY)]
+
+
+def test_a_response_may_stand_twice_until_its_old_day_is_built_anew(data: Data) -> None:
+    rows = [*data.rows(PARSED_TURNS, NEXT), data.rows(PARSED_TURNS)[0]]
+    written = pa.Table.from_pylist(rows, schema=PARSED_TURNS.schema)
+    data.lake.write(PARSED_TURNS, NEXT, written, {"waste.inputs": "of another time"})
+    assert not data.finding("parsed_turns", "responses_unique").failing
+
+
+def test_days_are_those_of_the_data_roots_time_zone(data: Data) -> None:
+    data.time_zone = "Pacific/Auckland"
+    for asset in ("raw_sessions", "parsed_turns"):
+        assert data.finding(asset, "timestamps_in_day").failing
+
+
+def test_a_share_of_few_rows_means_nothing(data: Data) -> None:
+    rows = data.rows(PARSED_TURNS)[:10]
+    for row in rows:
+        row.update(agent="main", version="2.1.220", usage_final=False)
+    data.rewrite(PARSED_TURNS, rows)
+    finding = data.finding("parsed_turns", "usage_final")
+    assert finding.offending.total() and not finding.failing
+
+
+def test_a_lake_without_days_passes(tmp_path: Path) -> None:
+    empty = Data(tmp_path)
+    for suite in (archive_checks.SUITE, turn_checks.SUITE):
+        assert not any(one.failing for one in empty.check(suite).values())
+
+
+def test_a_portion_of_the_days_at_a_time_finds_the_same(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_block_is_too_large(data)
+    told = {key: one.told for key, one in data.check(turn_checks.SUITE).items()}
+    monkeypatch.setattr("waste_assets.checks.lake_views._BATCH_LINES", 1)
+    assert {key: one.told for key, one in data.check(turn_checks.SUITE).items()} == told
+
+
+def test_nothing_is_sent_over_the_network(data: Data, connections: list[Any]) -> None:
+    for suite in SUITES:
+        data.check(suite)
+    assert expectations.import_seconds > 0
+    assert not connections
+
+
+# --- in Dagster ----------------------------------------------------------------------------
+
+
+def executed(job: dg.JobDefinition, tags: dict[str, str] | None = None) -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+
+
+def materialised(result: Any) -> set[str]:
+    events = result.get_asset_materialization_events()
+    return {event.asset_key.to_user_string() for event in events}
+
+
+@pytest.mark.parametrize(
+    ("tags", "days"),
+    [
+        ({"dagster/partition": str(DAY)}, 1),
+        (range_tags(DAY, NEXT), 2),
+        ({}, 3),
+    ],
+    ids=["a day", "a range of days", "no day: all that are held"],
+)
+def test_a_run_checks_its_days(tags: dict[str, str], days: int, data: Data) -> None:
+    stages = ("raw_sessions", *(table.name for table in turn_checks.SUITE.tables[4:]))
+    result = executed(data.job(checks_of=stages), tags)
+    assert result.success
+    told = result.get_asset_check_evaluations()
+    assert len(told) == len(archive_checks.SUITE.checks) + len(turn_checks.SUITE.checks)
+    assert {one.metadata["days"].value for one in told} == {days}
+    assert {one.metadata["last_day"].value for one in told} == {str(NEXT if days > 1 else DAY)}
+
+
+def test_the_checks_of_one_asset_can_be_run_alone(data: Data) -> None:
+    told = executed(data.job(checks_of=("tool_calls",))).get_asset_check_evaluations()
+    assert {(one.asset_key.to_user_string(), one.check_name) for one in told} == {
+        key for key in specs() if key[0] == "tool_calls"
+    }
+
+
+def test_a_good_lake_is_published(data: Data) -> None:
+    result = executed(audit_job(data), range_tags(DAY, NEXT))
+    assert result.success
+    assert "waste_mart" in materialised(result)
+    assert len(result.get_asset_check_evaluations()) == len(specs())
+
+
+def test_a_broken_archive_is_not_parsed(data: Data) -> None:
+    a_line_stands_twice(data)
+    result = executed(audit_job(data), range_tags(DAY, NEXT))
+    assert not result.success
+    assert materialised(result) == {"raw_sessions"}
+
+
+def test_lines_that_are_not_accounted_for_are_not_published(data: Data) -> None:
+    a_line_was_neither_decoded_nor_quarantined(data)
+    result = executed(audit_job(data), range_tags(DAY, NEXT))
+    assert not result.success
+    assert "parsed_turns" in materialised(result)
+    assert "waste_mart" not in materialised(result)
+
+
+def test_a_table_beside_parsed_turns_stops_the_publication_too(data: Data) -> None:
+    a_block_is_too_large(data)
+    tables = tuple(table.name for table in turn_checks.SUITE.tables[4:])
+    result = executed(data.job("waste_mart", checks_of=tables))
+    assert not result.success
+    assert not materialised(result)
+
+
+def test_a_warning_stops_nothing(data: Data) -> None:
+    a_model_has_no_price(data)
+    tables = tuple(table.name for table in turn_checks.SUITE.tables[4:])
+    result = executed(data.job("waste_mart", checks_of=tables))
+    assert "waste_mart" in materialised(result)
+    failed = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert ("models_priced", "WARN") in {(one.check_name, one.severity.value) for one in failed}
+
+
+def audit_job(data: Data) -> dg.JobDefinition:
+    settings = Settings(data.folder / "data", (data.folder / "source",), data.time_zone)
+    return definitions(settings).resolve_job_def("audit")

@@ -1,0 +1,285 @@
+"""`waste-assets` as people run it: a process, its two streams, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waste_assets.lake.tables import SCHEMA_VERSION
+from waste_assets_tests.support import Audit, as_line, record, write_lines
+
+PROGRAM = str(Path(sys.executable).with_name("waste-assets"))
+TOKENS = {
+    "input": "input_tokens", "output": "output_tokens", "read": "read_tokens",
+    "write_5m": "write_5m_tokens", "write_1h": "write_1h_tokens",
+}  # fmt: skip
+
+
+def run(
+    *arguments: str | Path,
+    home: Path,
+    limit: int | None = None,
+    **environment: str | Path,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the program with a home of its own; `limit`: the largest file it may write, bytes."""
+    known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    before: Callable[[], None] | None = None
+    if limit is not None:
+        before = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # noqa: E731
+    return subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        cwd=home,
+        env={**known, "HOME": str(home), **{k: str(v) for k, v in environment.items()}},
+        preexec_fn=before,
+        timeout=120,
+    )
+
+
+def told(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    """The one JSON object on standard output, and nothing else."""
+    assert done.stdout.endswith(b"}\n"), done.stderr.decode()
+    assert done.stdout.count(b"\n") == 1
+    value = json.loads(done.stdout)
+    assert isinstance(value, dict)
+    return value
+
+
+def complaint(done: subprocess.CompletedProcess[bytes], status: int = 2) -> str:
+    """The one sentence on standard error of a command that could not do its work."""
+    text = done.stderr.decode()
+    assert done.returncode == status, text
+    assert done.stdout == b""
+    assert text.startswith("Error: ")
+    assert text.count("\n") == 1, text
+    return text.removeprefix("Error: ").strip()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A sample that has been audited once."""
+
+    home: Path
+    sample: Path
+    data: Path
+    audited: subprocess.CompletedProcess[bytes]
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """What the sample must add up to."""
+        value: dict[str, Any] = json.loads((self.sample / "expected.json").read_text())
+        return value
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    home = tmp_path_factory.mktemp("cli")
+    # A home without transcripts: the program generates a sample, and audits that.
+    audited = run("audit", "--json", home=home)
+    return Built(home, home / "data" / "sample", home / "data", audited)
+
+
+def recorded_runs(data: Path) -> list[tuple[str, str]]:
+    """The runs in the Dagster instance of a data root, with their status."""
+    with sqlite3.connect(data / "dagster" / "history" / "runs.db") as con:
+        return con.execute("SELECT run_id, status FROM runs ORDER BY run_id").fetchall()
+
+
+# --- an audit ------------------------------------------------------------------------------
+
+
+def test_sample_writes_transcripts_and_says_how_many(tmp_path: Path) -> None:
+    sample = tmp_path / "sample"
+    done = run("sample", sample, "--sessions", "2", "--until", "2026-09-14", "--odd", home=tmp_path)
+    expected = json.loads((sample / "expected.json").read_text())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == (
+        f"{expected['transcripts']:,} transcripts with {expected['lines']:,} lines in {sample}.\n"
+    )
+    assert len(list(sample.rglob("*.jsonl"))) == expected["transcripts"]
+
+
+def test_where_there_are_no_transcripts_a_sample_is_generated(built: Built) -> None:
+    assert built.audited.stderr == (
+        b"No transcripts of Claude Code here: using a generated sample.\n"
+    )
+
+
+def test_an_audit_prints_one_json_object_that_adds_up(built: Built) -> None:
+    assert built.audited.returncode == 0, built.audited.stderr.decode()
+    account = told(built.audited)
+    assert account["errors"] == []
+    days = {row["day"]: row for row in account["by_day"]}
+    assert days.keys() == built.expected["days"].keys()
+    for day, totals in built.expected["days"].items():
+        assert days[day]["responses"] == totals["responses"]
+        assert days[day]["lower_bound_responses"] == totals["lower_bound"]
+        for name, column in TOKENS.items():
+            assert days[day][column] == totals[name], (day, name)
+    assert account["coverage"]["lines"] == built.expected["lines"]
+    assert account["coverage"]["quarantined_lines"] == 0
+    assert account["files"]["found"] == built.expected["files"]
+    assert account["totals"]["usd"] == pytest.approx(sum(d["usd"] for d in days.values()))
+
+
+def test_an_audit_is_recorded_as_a_run_in_the_instance_below_the_data_root(built: Built) -> None:
+    expected = sorted((run_id, "SUCCESS") for run_id in told(built.audited)["runs"])
+    assert recorded_runs(built.data) == expected != []
+
+
+def test_an_unchanged_audit_starts_no_run_and_says_the_same(built: Built) -> None:
+    again = told(run("audit", built.sample, "--data-root", built.data, "--json", home=built.home))
+    assert again["runs"] == []
+    before = told(built.audited)
+    assert [run_id for run_id, _ in recorded_runs(built.data)] == sorted(before["runs"])
+    for name in ("totals", "coverage", "by_day", "by_project", "by_model", "files"):
+        assert again[name] == before[name]
+
+
+def test_the_account_can_be_read_in_a_terminal(built: Built) -> None:
+    done = run("audit", built.sample, "--data-root", built.data, home=built.home)
+    text = done.stdout.decode()
+    assert done.returncode == 0
+    assert done.stderr == b""
+    totals = told(built.audited)["totals"]
+    assert f"${totals['usd']:,.2f} at the API's list prices (also for subscribers)" in text
+    assert f"{totals['responses']:,} responses on" in text
+    assert "0 quarantined" in text
+    assert sorted(built.expected["days"])[-1] in text
+
+
+def test_days_can_be_chosen_and_a_file_that_cannot_be_read_is_told(
+    built: Built, tmp_path: Path
+) -> None:
+    sources = tmp_path / ".claude"
+    shutil.copytree(built.sample, sources)
+    folder = next((sources / "projects").iterdir())
+    (folder / "broken.jsonl").symlink_to("/proc/self/mem")
+    (folder / "gone.jsonl").symlink_to(folder / "nowhere.jsonl")
+    (folder / "folder.jsonl").mkdir()
+    day = sorted(built.expected["days"])[1]
+    done = run(
+        "audit", "--since", day, "--until", day, "--json", home=tmp_path, CLAUDE_CONFIG_DIR=sources
+    )
+    account = told(done)
+    assert done.returncode == 0
+    assert [row["day"] for row in account["by_day"]] == [day]
+    assert account["totals"]["responses"] == built.expected["days"][day]["responses"]
+    unreadable = {Path(path).name: reason for path, reason in account["files"]["unreadable"]}
+    assert unreadable.keys() == {"broken.jsonl", "gone.jsonl"}
+    assert account["files"]["read"] == built.expected["files"]
+    assert (tmp_path / "data" / "bi" / "waste.duckdb").exists()
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_the_old_partitions_stay(
+    built: Built, tmp_path: Path
+) -> None:
+    data, sources = tmp_path / "data", tmp_path / "sample"
+    shutil.copytree(built.data, data)
+    shutil.copytree(built.sample, sources)
+    lake = Audit(tmp_path).lake
+    before = {path: path.read_bytes() for path in lake.root.rglob("*.parquet")}
+    # What does not compress, on a day that there is already.
+    noise = os.urandom(6 << 20).hex()
+    day = sorted(built.expected["days"])[0]
+    line = record(
+        1, "user", timestamp=f"{day}T12:00:00Z", message={"role": "user", "content": noise}
+    )
+    write_lines(Audit(tmp_path, sources), [as_line(line)])
+    (tmp_path / "source" / "projects").rename(sources / "projects" / "more")
+    arguments = ("audit", sources, "--data-root", data, "--json")
+    done = run(*arguments, home=tmp_path, limit=3 << 20)
+    assert done.returncode == 1
+    assert told(done)["errors"]
+    assert done.stderr.decode().startswith("Error: ")
+    assert done.stderr.count(b"\n") == 1, done.stderr.decode()
+    assert b"too large" in done.stderr
+    assert {path: path.read_bytes() for path in lake.root.rglob("*.parquet")} == before
+    assert [path.name for path in lake.root.rglob(".part*")] == []
+    roomy = Audit(tmp_path, sources)
+    roomy.run()
+    assert roomy.counts()["lines"] == built.expected["lines"] + 1
+
+
+# --- show ----------------------------------------------------------------------------------
+
+
+def test_a_session_is_shown_byte_for_byte_and_so_is_each_of_its_lines(built: Built) -> None:
+    path = max((built.sample / "projects").glob("*/*.jsonl"), key=lambda p: p.stat().st_size)
+    whole = path.read_bytes()
+    shown = run("show", path.stem, "--data-root", built.data, home=built.home)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, whole, b"")
+    line = run("show", f"{path.stem}:3", "--data-root", built.data, home=built.home)
+    assert line.stdout == whole.splitlines(keepends=True)[2]
+
+
+def test_a_session_that_is_not_archived_is_a_sentence(built: Built) -> None:
+    done = run("show", "nobody", "--data-root", built.data, home=built.home)
+    assert "No transcript 'nobody' in the archive" in complaint(done)
+
+
+# --- what cannot be done -------------------------------------------------------------------
+
+
+def test_a_directory_that_does_not_exist_is_a_sentence(tmp_path: Path) -> None:
+    sentence = complaint(run("audit", tmp_path / "nowhere", home=tmp_path))
+    assert sentence == (
+        f"{tmp_path / 'nowhere'} does not exist: give a directory that holds transcripts."
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_empty_directory_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    sentence = complaint(run("audit", tmp_path / "empty", "--json", home=tmp_path))
+    assert sentence.startswith(f"No transcript (*.jsonl) lies under {tmp_path / 'empty'}")
+
+
+def test_a_file_instead_of_a_directory_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("{}\n")
+    sentence = complaint(run("audit", tmp_path / "a.jsonl", home=tmp_path))
+    assert sentence == f"{tmp_path / 'a.jsonl'} is a file: give the directory that it lies in."
+
+
+def test_a_data_root_of_a_newer_version_is_refused_and_left_alone(
+    built: Built, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "schema_version").write_text(f"{SCHEMA_VERSION + 1}\n")
+    sentence = complaint(run("audit", built.sample, home=tmp_path))
+    assert "written by a newer waste-assets" in sentence
+    assert "update waste-assets" in sentence
+    assert [path.name for path in data.iterdir()] == ["schema_version"]
+
+
+def test_a_data_root_that_cannot_be_written_is_a_sentence(built: Built, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    sentence = complaint(
+        run("audit", built.sample, "--data-root", tmp_path / "file" / "data", home=tmp_path)
+    )
+    assert "cannot be used as the data root" in sentence
+    assert "--data-root" in sentence
+
+
+def test_an_unknown_time_zone_is_a_sentence(built: Built, tmp_path: Path) -> None:
+    done = run("audit", built.sample, "--time-zone", "Mars/Olympus", home=tmp_path)
+    assert complaint(done) == "unknown time zone 'Mars/Olympus': use a name like Europe/Berlin"
+
+
+def test_a_sample_is_never_written_over_something_else(built: Built) -> None:
+    done = run("sample", built.sample, home=built.home)
+    assert complaint(done) == (
+        f"{built.sample} is not empty: give a directory that does not exist yet."
+    )

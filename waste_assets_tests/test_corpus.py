@@ -1,0 +1,102 @@
+"""Real transcripts, where they are at hand, against an independent count by day."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waste_assets.lake.tables import LINE_USAGE, PARSED_TURNS, QUARANTINED_LINES
+from waste_assets_tests.support import Audit, assert_blocks_add_up
+
+CORPUS = Path(
+    os.environ.get("WASTE_ASSETS_CORPUS")
+    or Path(__file__).resolve().parents[2] / "shared" / "corpus"
+)
+pytestmark = pytest.mark.skipif(
+    not (CORPUS / "reference.json").exists(),
+    reason=f"no corpus at {CORPUS}: name its directory in WASTE_ASSETS_CORPUS",
+)
+
+#: Reference less ours, by day, and why. Every other day agrees to the token.
+EXPLAINED: dict[str, dict[str, int]] = {
+    # Two responses of a gateway (message ids gen-…, no request id) stand on three lines each:
+    # lines 5 to 7 and 11 to 13 of thejamesnick__agentic-wallet/claude-session.jsonl. The
+    # reference counts each line, 25,430 + 59 and 27,842 + 76 tokens, three times.
+    "2026-04-12": {"responses": 4, "input": 2 * (25_430 + 27_842), "output": 2 * (59 + 76)},
+}
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    corpus = Audit(tmp_path_factory.mktemp("corpus"), CORPUS)
+    corpus.run()
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((CORPUS / "reference.json").read_text())
+    return value
+
+
+def test_every_day_agrees_to_the_token_or_is_explained(
+    audit: Audit, reference: dict[str, Any]
+) -> None:
+    days: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in audit.rows(PARSED_TURNS):
+        writes = row["write_5m_tokens"] + row["write_1h_tokens"]
+        days[str(row["day"])].update(
+            responses=1, input=row["input_tokens"], output=row["output_tokens"], write=writes,
+            read=row["read_tokens"],
+        )  # fmt: skip
+    names = ("responses", "input", "output", "write", "read")
+    # A day on which nobody was billed is in neither.
+    assert days.keys() == reference["days"].keys()
+    differences = {
+        day: {
+            name: totals[name] - days[day][name]
+            for name in names
+            if totals[name] != days[day][name]
+        }
+        for day, totals in reference["days"].items()
+    }
+    assert {day: told for day, told in differences.items() if told} == EXPLAINED
+
+
+def test_every_model_agrees_or_is_explained(audit: Audit, reference: dict[str, Any]) -> None:
+    models = Counter(row["model"] for row in audit.rows(PARSED_TURNS))
+    differences = {
+        model: count - models[model]
+        for model, count in reference["models"].items()
+        if count != models[model]
+    }
+    assert differences == {"nvidia/nemotron-3-super-120b-a12b-20230311:free": 4}
+    assert models.keys() == reference["models"].keys()
+
+
+def test_the_explained_responses_stand_on_three_lines_each(audit: Audit) -> None:
+    lines = defaultdict(list)
+    for row in audit.rows(LINE_USAGE):
+        if str(row["day"]) == "2026-04-12":
+            lines[row["response_id"]].append(row["line_no"])
+    assert sorted(lines.values()) == [[5, 6, 7], [11, 12, 13]]
+
+
+def test_every_line_is_accounted_for(audit: Audit) -> None:
+    counts = audit.counts()
+    assert (counts["lines"], counts["decoded"], counts["quarantined"]) == (53_393, 53_381, 12)
+    assert len(audit.rows(QUARANTINED_LINES)) == 12
+
+
+def test_every_prompt_is_the_sum_of_its_blocks(audit: Audit) -> None:
+    assert_blocks_add_up(audit)
+
+
+def test_only_models_without_a_price_are_unpriced(audit: Audit) -> None:
+    unpriced = Counter(row["model"] for row in audit.rows(PARSED_TURNS) if row["usd"] is None)
+    assert unpriced == {"nvidia/nemotron-3-super-120b-a12b-20230311:free": 2, "glm-4.7": 6}

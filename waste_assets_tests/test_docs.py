@@ -1,0 +1,92 @@
+"""The docs say what the code does: the dictionary is fresh, every command and option is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from waste_assets.cli import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+    ]
+)
+LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
+MACHINE_PATH = re.compile(r"(?<![\w.~*])/(?:home|Users|root|tmp|var|opt|work|mnt|srv|private)\b")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def test_the_data_dictionary_is_what_the_tables_say() -> None:
+    program = [sys.executable, str(ROOT / "docs" / "generate_dictionary.py"), "--check"]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_and_option_is_in_the_docs(name: str) -> None:
+    told = "\n".join(page.read_text("utf-8") for page in PAGES)
+    assert f"`waste-assets {name}" in told
+    for parameter in main.commands[name].params:
+        if isinstance(parameter, click.Option):
+            for option in parameter.opts:
+                assert f"`{option}`" in told or not option.startswith("--"), option
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_machine_or_a_place_that_is_not_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert not MACHINE_PATH.findall(text)
+    missing = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_every_target_of_make_in_the_docs_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for page in PAGES:
+        named = re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text("utf-8"), re.MULTILINE)
+        assert set(named) <= targets, page
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_file_has_hashes_and_no_address(lock: Path) -> None:
+    text = lock.read_text("utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*--(?!hash=sha256:)", text, re.MULTILINE)
+    for requirement in re.split(r"\n(?=\S)", text.strip()):
+        assert re.match(r"[A-Za-z0-9._-]+(\[[\w,-]+\])?==", requirement), requirement[:80]
+        assert "--hash=sha256:" in requirement, requirement[:80]
+
+
+def test_the_lock_files_hold_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    run, dev = (_locked(lock) for lock in LOCKS)
+    asked = {_name(requirement) for requirement in project["dependencies"]}
+    asked_dev = {_name(r) for r in project["optional-dependencies"]["dev"]}
+    assert asked <= run.keys(), "run `make lock`"
+    assert asked | asked_dev <= dev.keys(), "run `make lock`"
+    assert {name: dev.get(name) for name in run} == run, "run `make lock`"
+
+
+def _name(requirement: str) -> str:
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match
+    return match[0].lower().replace("_", "-")
+
+
+def _locked(lock: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[\w,-]+\])?==(\S+)", lock.read_text("utf-8"), re.MULTILINE
+    ):
+        found.setdefault(_name(name), set()).add(version)
+    return found
