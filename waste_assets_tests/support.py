@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,12 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.mart.publish import publish
 from waste_assets.plan import Plan, plan
+from waste_assets.processes import Processes
 from waste_assets.sample import Conversation, Response, Truth
 from waste_assets.sample.billing import Bill, total
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile, discover
-from waste_assets.transcripts.workers import read_days
 
 Row = dict[str, Any]
 #: Wide enough for every day of every test.
@@ -85,8 +85,8 @@ class Audit:
     def turns(self, days: Iterable[date] | None = None) -> None:
         """Build the turns of some days, or of all."""
         chosen = self.lake.days(RAW_SESSIONS) if days is None else list(days)
-        with duckdb.connect() as con:
-            turns.build(con, self.lake, chosen, self.calendar, partial(read_days, self.lake))
+        with Processes() as processes:
+            turns.build(self.lake, chosen, self.calendar, processes)
 
     def run(self) -> archive.ArchiveReport:
         """Archive and account for everything."""

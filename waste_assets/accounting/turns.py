@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -31,6 +31,7 @@ from waste_assets.lake.tables import (
     TURN_TABLES,
     Table,
 )
+from waste_assets.processes import Processes
 from waste_assets.transcripts import archive, facts
 from waste_assets.transcripts.days import Calendar
 
@@ -38,7 +39,7 @@ from waste_assets.transcripts.days import Calendar
 RULES = "1"
 _INPUTS = "waste.inputs"
 #: Days built at once: bounds what is held in memory, whatever the range.
-_BATCH_LINES = 150_000
+_BATCH_LINES = 80_000
 
 
 @dataclass(frozen=True)
@@ -124,28 +125,33 @@ def copies_elsewhere(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[date, s
 
 
 def build(
-    con: duckdb.DuckDBPyConnection,
     lake: Lake,
     days: Sequence[date],
     calendar: Calendar,
-    read_days: Callable[[list[date]], None],
+    processes: Processes,
+    watch: Callable[[str, int], Callable[[int], None]] = lambda label, total: lambda done: None,
 ) -> None:
     """Build and write the turns of `days`; days without lines have none.
 
-    `read_days` makes the facts of days current (see `facts.read_day`), in as many processes as
-    it likes.
+    `watch` is told of each piece of work, with its size in bytes, and gives what to call with
+    the bytes done.
+
+    Raises:
+        OSError, duckdb.Error: the lake cannot be read or written.
     """
     holdings = Holdings.of(lake)
-    held = [day for day in sorted(set(days)) if day in holdings.contents]
+    sizes = {day: contents.bytes for day, contents in holdings.contents.items()}
+    held = [day for day in sorted(set(days)) if day in sizes]
     needed = set(held).union(*(holdings.related(day) for day in held))
-    read_days(sorted(day for day in needed if not facts.is_current(lake, day)))
-    copies = copies_elsewhere(con, lake)
-    for batch in _batches(held, holdings):
-        rows = _build_batch(con, lake, batch, holdings, copies, calendar)
-        for day in batch:
-            notes = {_INPUTS: holdings.inputs(day, copies.get(day, set()))}
-            for table in TURN_TABLES:
-                lake.write(table, day, _of_day(rows[table.name], day), notes)
+    unread = sorted(day for day in needed if not facts.is_current(lake, day))
+    read = [sizes[day] for day in unread]
+    processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
+    with duckdb.connect(":memory:") as con:
+        copies = copies_elsewhere(con, lake)
+    batches = list(_batches(held, holdings))
+    counted = [sum(sizes[day] for day in batch) for batch in batches]
+    build_batch = partial(_build_batch, lake, holdings, copies, calendar.zone.key)
+    processes.each(build_batch, batches, counted, watch("Accounting", sum(counted)))
 
 
 def _batches(days: list[date], holdings: Holdings) -> Iterable[list[date]]:
@@ -162,6 +168,23 @@ def _batches(days: list[date], holdings: Holdings) -> Iterable[list[date]]:
 
 
 def _build_batch(
+    lake: Lake,
+    holdings: Holdings,
+    copies: dict[date, set[date]],
+    zone: str,
+    days: list[date],
+) -> None:
+    """Build some days together and write each of them."""
+    # One thread: a batch is smaller than what DuckDB would divide among several.
+    with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
+        rows = _rows(con, lake, days, holdings, copies, Calendar(zone))
+    for day in days:
+        notes = {_INPUTS: holdings.inputs(day, copies.get(day, set()))}
+        for table in TURN_TABLES:
+            lake.write(table, day, _of_day(rows[table.name], day), notes)
+
+
+def _rows(
     con: duckdb.DuckDBPyConnection,
     lake: Lake,
     days: list[date],

@@ -21,10 +21,9 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.partitions import daily, days_of, neighbours, one_run
+from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
-from waste_assets.transcripts import archive
-from waste_assets.transcripts.workers import read_days
 
 TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS, QUARANTINED_LINES)
 
@@ -53,13 +52,15 @@ def parsed_turns(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Read the archived lines of these days and account for every billed token."""
     lake, days = data_root.lake, days_of(context.partition_keys)
-
-    def read(needed: list[date]) -> None:
-        task = Task("Reading lines", sum(archive.contents(lake, day).bytes for day in needed))
-        read_days(lake, needed, task.advance)
-
+    with Processes() as processes:
+        turns.build(
+            lake,
+            days,
+            data_root.calendar,
+            processes,
+            watch=lambda label, total: Task(label, total).advance,
+        )
     with duckdb.get_connection() as con:
-        turns.build(con, lake, days, data_root.calendar, read)
         told = _figures(con, lake, days)
     for table in TABLES:
         for day, figures in told[table.name].items():

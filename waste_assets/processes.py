@@ -1,0 +1,72 @@
+"""Work that is shared among processes where there is enough of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.abc import MetaPathFinder
+from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Less than this is done sooner than processes start.
+_WORTH_A_PROCESS = 48 << 20
+
+
+class Processes:
+    """As many processes as there are cores, started when there is work for them."""
+
+    def __init__(self, count: int | None = None) -> None:
+        self._count = count or os.cpu_count() or 1
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=kind is not None)
+
+    def each(
+        self,
+        function: Callable[[T], None],
+        tasks: Sequence[T],
+        sizes: Sequence[int],
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        """Call `function` with each task, the largest first; `sizes` are in bytes to be read.
+
+        Raises:
+            Whatever the function raises; what has not begun by then never does.
+        """
+        ordered = sorted(range(len(tasks)), key=lambda i: (-sizes[i], i))
+        if self._count < 2 or len(tasks) < 2 or sum(sizes) < _WORTH_A_PROCESS:
+            for i in ordered:
+                function(tasks[i])
+                progress(sizes[i])
+            return
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._count, context, _prepare)
+        futures = {self._pool.submit(function, tasks[i]): sizes[i] for i in ordered}
+        for future in as_completed(futures):
+            future.result()
+            progress(futures[future])
+
+
+def _prepare() -> None:
+    # Arrow imports pandas where it finds it, to look for its types: 50 MB and a third of a
+    # second a process, for types that never occur here.
+    sys.meta_path.insert(0, _WithoutPandas())
+
+
+class _WithoutPandas(MetaPathFinder):
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is not wanted here", name=name)
