@@ -60,7 +60,7 @@ def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: 
     known = [file for file in files if file.path not in changed]
     made.days |= archive.stale_days(known, catalog, holdings.contents)
     with duckdb.connect(":memory:") as con:
-        copies = turns.copies_elsewhere(con, lake)
+        copies = turns.copies_elsewhere(con, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
     today = calendar.day_at(datetime.now(UTC))
     made.days = {day for day in made.days if FIRST_DAY <= day <= today}

@@ -98,8 +98,13 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
     }
 
 
-def copies_elsewhere(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[date, set[date]]:
-    """For each day the other days on which lines of its responses stand."""
+def copies_elsewhere(
+    con: duckdb.DuckDBPyConnection, lake: Lake, holdings: Holdings
+) -> dict[date, set[date]]:
+    """For each day the other days on which lines of its responses stand.
+
+    Days that another process has added since the holdings were read are left to it.
+    """
     parts = lake.parts(LINE_USAGE)
     if not parts:
         return {}
@@ -120,7 +125,8 @@ def copies_elsewhere(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[date, s
     ).fetchall()
     copies: dict[date, set[date]] = defaultdict(set)
     for day, other in pairs:
-        copies[day].add(other)
+        if day in holdings.contents and other in holdings.contents:
+            copies[day].add(other)
     return dict(copies)
 
 
@@ -147,7 +153,7 @@ def build(
     read = [sizes[day] for day in unread]
     processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
     with duckdb.connect(":memory:") as con:
-        copies = copies_elsewhere(con, lake)
+        copies = copies_elsewhere(con, lake, holdings)
     batches = list(_batches(held, holdings))
     counted = [sum(sizes[day] for day in batch) for batch in batches]
     build_batch = partial(_build_batch, lake, holdings, copies, calendar.zone.key)

@@ -207,8 +207,8 @@ def _note_days_awaiting_rebuild(
     if not any(con.execute(f"SELECT 1 FROM ({q}) LIMIT 1").fetchone() for q in (_TWICE, _LOST)):
         return
     lake = data_root.lake
-    copies = turns.copies_elsewhere(con, lake)
-    stale = turns.stale_days(lake, turns.Holdings.of(lake), copies)
+    holdings = turns.Holdings.of(lake)
+    stale = turns.stale_days(lake, holdings, turns.copies_elsewhere(con, lake, holdings))
     con.register("stale", pa.table({"day": pa.array(sorted(stale), pa.date32())}))
     con.execute("INSERT INTO awaiting_rebuild FROM stale")
     con.unregister("stale")

@@ -65,7 +65,10 @@ class State:
         self._engine = sa.create_engine(url or f"sqlite:///{data_root / 'state.db'}")
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        _metadata.create_all(self._engine)
+        # Another process may be making them at the same moment.
+        with self._engine.begin() as connection:
+            for table in _metadata.sorted_tables:
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
 
     def catalog(self) -> dict[str, CatalogEntry]:
         """What is known of the source files, by path."""

@@ -213,7 +213,7 @@ class _State:
             yield Piece(
                 day,
                 self._reading.lines + start + 1,
-                bytes(data[bounds[start] : bounds[end]]),
+                bytes(memoryview(data)[bounds[start] : bounds[end]]),
                 offsets,
                 types[start:end],
                 stamps[start:end],
