@@ -121,9 +121,9 @@ def prepare_instance(settings: Settings) -> Path:
     """The directory of the data root's Dagster instance, with its `dagster.yaml`."""
     home = settings.data_root / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    shipped = Path(str(package_files("waste_assets"))).parent / "dagster.yaml"
-    if shipped.exists():
-        shutil.copyfile(shipped, home / "dagster.yaml")
+    # A link to the one at the top of the project: an installed package has it too.
+    shipped = Path(str(package_files("waste_assets"))) / "dagster.yaml"
+    shutil.copyfile(shipped, home / "dagster.yaml")
     os.environ.update(settings.to_environment(), DAGSTER_HOME=str(home))
     return home
 

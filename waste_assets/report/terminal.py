@@ -53,7 +53,8 @@ def sentences(told: dict[str, Any]) -> list[str]:
             "transcript line."
         )
     for check in told["checks"]["failed"]:
-        lines.append(f"Check {check['check']} on {check['asset']} failed: {check['told']}")
+        verb = "failed" if check["severity"] == "ERROR" else "warns"
+        lines.append(f"Check {check['check']} on {check['asset']} {verb}: {check['told']}")
     return lines
 
 
