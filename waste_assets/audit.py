@@ -141,10 +141,8 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> f
     from waste_assets.definitions import definitions
 
     instance = dg.DagsterInstance.from_config(str(home))
-    job = definitions(settings).resolve_job_def("audit")
-    if not days:
-        # Nothing but the BI files: they come from all days.
-        job = definitions(settings).resolve_job_def("publish")
+    # Without a day to build there is nothing but the BI files, which come from all days.
+    job = definitions(settings).resolve_job_def("audit" if days else "publish")
     starting = time.perf_counter() - started
     with instance:
         result = job.execute_in_process(

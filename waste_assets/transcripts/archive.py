@@ -217,13 +217,14 @@ class _Update:
                 continue
             finally:
                 self._progress(file.size)
+                # Also of a file that could not be read to its end: the next run merges the rest
+                # with what was passed on.
+                found = {day: value.hexdigest()[:32] for day, value in hashes.items()}
+                for day in found.keys() & self._writers.keys() - held.keys():
+                    self._writers[day].contents.held[transcript] = found[day]
             self._report.files_read += 1
             self._report.bytes_read += file.size
             self._report.pending_files += reading.pending_bytes > 0
-            found = {day: value.hexdigest()[:32] for day, value in hashes.items()}
-            for day in found.keys() - held.keys():
-                if day in self._writers:
-                    self._writers[day].contents.held[transcript] = found[day]
             if found:
                 self._note_session(transcript, min(found))
             for day, digest in found.items():
