@@ -18,6 +18,8 @@ from waste_assets.lake.tables import Table
 
 #: On transcripts 6.8 : 1; higher levels cost four times as much for a tenth less.
 _ZSTD_LEVEL = 3
+#: Of pages before compression: four times Arrow's own size makes the archive an eighth smaller.
+_PAGE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class PartitionWriter:
                 self.table.schema,
                 use_dictionary=list(packing.repeated) or False,
                 write_statistics=list(packing.repeated) or False,
+                data_page_size=_PAGE_BYTES,
                 compression=packing.compression,
                 compression_level=_ZSTD_LEVEL if packing.compression == "zstd" else None,
             )

@@ -23,7 +23,14 @@ from waste_assets.lake.state import CatalogEntry, State
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.discover import SourceFile
-from waste_assets.transcripts.lines import SETTLED_SECONDS, Piece, Reading, read_pieces
+from waste_assets.transcripts.lines import (
+    SETTLED_SECONDS,
+    Piece,
+    Reading,
+    Unreadable,
+    read_pieces,
+    read_whole,
+)
 
 #: A day's lines are written when so many bytes of them wait, or so many of all days.
 _DAY_BYTES = 8 << 20
@@ -212,8 +219,8 @@ class _Update:
                         held[piece.day].append((file, project, piece))
                     else:
                         self._writer(piece.day, pool).append(transcript, file, project, piece)
-            except OSError as error:
-                self._report.unreadable.append((file.path, error.strerror or "cannot be read"))
+            except Unreadable as error:
+                self._report.unreadable.append((file.path, str(error)))
                 continue
             finally:
                 self._progress(file.size)
@@ -248,9 +255,7 @@ class _Update:
             yield from read_pieces(file, self._calendar, reading, self._opened)
             return
         # A file beside a transcript belongs to the day on which its session began.
-        self._opened(file.path)
-        with open(file.path, "rb") as handle:
-            data = handle.read()
+        data = read_whole(file, self._opened)
         day = self._session_days.get(file.session)
         if day is None:
             day = self._calendar.day_at(_moment(file.mtime_ns))

@@ -16,6 +16,11 @@ import msgspec
 _BAD_ESCAPE = re.compile(r"\\u(?![0-9a-fA-F]{4})")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _PLAIN = msgspec.json.Decoder()
+#: A string, also one that is not closed.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+#: What msgspec raises where it refuses a line.
+REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 #: Python's own decoder recurses; deeper input than this is not a transcript.
 _MAX_DEPTH = 500
 
@@ -43,7 +48,7 @@ def decode(line: bytes | memoryview) -> Decoded:
         raise Quarantined("blank line")
     try:
         value = _PLAIN.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return Decoded(_repair(raw), repaired=True)
     return Decoded([_record(value)], repaired=False)
 
@@ -108,22 +113,12 @@ def _depth_exceeds(text: str, limit: int) -> bool:
     if text.count("{") + text.count("[") <= limit:
         return False
     depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "{[":
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        if bracket in "{[":
             depth += 1
             if depth > limit:
                 return True
-        elif char in "}]":
+        else:
             depth -= 1
     return False
 

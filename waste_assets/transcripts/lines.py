@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from io import FileIO
 from sys import intern
 from typing import Any
 
@@ -21,6 +23,10 @@ from waste_assets.transcripts.discover import SourceFile
 _BLOCK, _PAGE = 8 << 20, 4 << 10
 #: A last line without a line end that nobody has added to for so long will not be finished.
 SETTLED_SECONDS = 15 * 60
+
+
+class Unreadable(Exception):
+    """A source that cannot be read, with the reason."""
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -75,15 +81,15 @@ def read_pieces(
     of the first timestamp, and a file with none at all the day of its modification time.
 
     Raises:
-        OSError: the file cannot be read.
+        Unreadable: the file cannot be read to its end; what has been yielded before stands.
     """
     opened(file.path)
-    with open(file.path, "rb", buffering=0) as handle:
-        state = _State(file, calendar, reading)
+    state = _State(file, calendar, reading)
+    with _open(file.path) as handle:
         # One buffer for the whole file: a line that the block cuts moves to its front.
         buffer = bytearray(min(_BLOCK, max(file.size + 1, _PAGE)))
         filled = 0
-        while got := handle.readinto(memoryview(buffer)[filled:]):
+        while got := _fill(handle, memoryview(buffer)[filled:]):
             end = buffer.rfind(b"\n", filled, filled + got) + 1
             filled += got
             if end:
@@ -99,6 +105,36 @@ def read_pieces(
             else:
                 reading.pending_bytes = filled
         yield from state.flush()
+
+
+def read_whole(file: SourceFile, opened: Callable[[str], None] = lambda path: None) -> bytes:
+    """The bytes of a file that stands beside a transcript.
+
+    Raises:
+        Unreadable: the file cannot be read.
+    """
+    opened(file.path)
+    with _open(file.path) as handle, _source_errors():
+        return handle.read()
+
+
+def _open(path: str) -> FileIO:
+    with _source_errors():
+        return open(path, "rb", buffering=0)
+
+
+def _fill(handle: FileIO, buffer: memoryview) -> int:
+    with _source_errors():
+        return handle.readinto(buffer)
+
+
+@contextmanager
+def _source_errors() -> Iterator[None]:
+    # What else fails while lines are passed on (a full disk) is not the source's fault.
+    try:
+        yield
+    except OSError as error:
+        raise Unreadable(error.strerror or "cannot be read") from error
 
 
 def timestamp_of(line: bytes) -> str | None:
