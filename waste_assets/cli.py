@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 
+from waste_assets.faults import Fault
+
 EXIT_CHECKS_FAILED, EXIT_USAGE = 1, 2
 
 _data_root = click.option(
@@ -74,7 +76,8 @@ def audit(
         importing = time.perf_counter() - started
         with _progress():
             outcome = run_audit(settings, _day(since), _day(until))
-    outcome.told["startup"]["import_seconds"] = round(importing, 3)
+    startup = outcome.told["startup"]
+    startup["import_seconds"] = round(startup["import_seconds"] + importing, 3)
     if as_json:
         click.echo(json.dumps(outcome.told, default=str))
     elif "totals" in outcome.told:
@@ -179,13 +182,9 @@ def _day(moment: datetime | None) -> date | None:
 @contextmanager
 def _faults() -> Iterator[None]:
     """Say in one sentence what is wrong with the input."""
-    from waste_assets.lake.state import StateError
-    from waste_assets.transcripts.discover import SourceError
-    from waste_assets.transcripts.show import NotArchived
-
     try:
         yield
-    except (SourceError, StateError, NotArchived, ValueError) as error:
+    except (Fault, ValueError) as error:
         raise _Fault(str(error)) from error
     except OSError as error:
         raise _Fault(f"{error.strerror}: {error.filename or 'the data root'}") from error

@@ -64,7 +64,7 @@ def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: 
     made.days |= turns.stale_days(lake, holdings, copies)
     today = calendar.day_at(datetime.now(UTC))
     made.days = {day for day in made.days if FIRST_DAY <= day <= today}
-    made.publish = bool(made.days) or published_inputs(bi) != inputs(lake)
+    made.publish = published_inputs(bi) != inputs(lake)
     return made
 
 

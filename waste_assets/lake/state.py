@@ -16,6 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waste_assets.faults import Fault
 from waste_assets.lake.tables import SCHEMA_VERSION
 
 _metadata = sa.MetaData()
@@ -34,8 +35,8 @@ _source_files = sa.Table(
 )
 
 
-class StateError(Exception):
-    """The data root cannot be used; the message says what to do."""
+class StateError(Fault):
+    """The data root cannot be used."""
 
 
 @dataclass(frozen=True)
