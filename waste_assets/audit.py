@@ -14,6 +14,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waste_assets.imports import large_imports
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -183,14 +184,14 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> N
     started = time.perf_counter()
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
-    import dagster as dg
+    with large_imports():
+        import dagster as dg
+        from dagster._core.instance.ref import InstanceRef
 
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    logging.getLogger("dagster").setLevel(logging.ERROR)
-    from dagster._core.instance.ref import InstanceRef
-
-    from waste_assets.automation import range_tags
-    from waste_assets.definitions import definitions
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+        from waste_assets.automation import range_tags
+        from waste_assets.definitions import definitions
 
     instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     # Without a day to build there is nothing but the BI files, which come from all days.

@@ -44,11 +44,11 @@ class _Fault(click.ClickException):
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="waste-assets")
-def main() -> None:
+def commands() -> None:
     """Find the tokens of Claude Code that buy nothing."""
 
 
-@main.command()
+@commands.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @_data_root
 @_time_zone
@@ -92,7 +92,7 @@ def audit(
         sys.exit(EXIT_CHECKS_FAILED)
 
 
-@main.command()
+@commands.command()
 @click.argument("place")
 @_data_root
 def show(place: str, data_root: Path) -> None:
@@ -106,7 +106,7 @@ def show(place: str, data_root: Path) -> None:
         sys.stdout.buffer.flush()
 
 
-@main.command()
+@commands.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--sessions", default=40, show_default=True, help="How many sessions.")
 @click.option("--days", default=14, show_default=True, help="Over how many days.")
@@ -126,7 +126,7 @@ def sample(
     click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
 
 
-@main.command()
+@commands.command()
 @_data_root
 @_time_zone
 @click.option("--port", default=3000, show_default=True, help="Port on this machine.")
@@ -217,6 +217,19 @@ def _progress() -> Iterator[None]:
 
         with watched(watch):
             yield
+
+
+def main() -> None:
+    """Run one command, and be gone."""
+    try:
+        commands()
+    except SystemExit as ended:
+        # What Dagster and its libraries have brought along takes seconds to take apart.
+        if "dagster" in sys.modules and isinstance(ended.code, int | None):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code or 0)
+        raise
 
 
 if __name__ == "__main__":
