@@ -117,7 +117,8 @@ def _brought_up_to_date(
             _execute(settings, made, days, work)
             if work.errors or not days:
                 break
-        catalog = state.catalog()
+        # A run that failed may have read some files all the same.
+        catalog = state.catalog() if work.errors else made.catalog
     finally:
         state.close()
     told = {"files": _files(found, unlisted, catalog)}

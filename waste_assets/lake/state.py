@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -33,6 +34,8 @@ _source_files = sa.Table(
     sa.Column("days", sa.Text, nullable=False),
     sa.Column("read_at", sa.Text, nullable=False),
 )
+#: Columns in the order of the fields of `CatalogEntry`.
+_CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 
 
 class StateError(Fault):
@@ -73,20 +76,18 @@ class State:
 
     def catalog(self) -> dict[str, CatalogEntry]:
         """What is known of the source files, by path."""
+        columns = _source_files.columns
+        query = sa.select(*(columns[name] for name in _CATALOG))
+        day_of = cache(date.fromisoformat)
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_source_files)).all()
-        return {
-            row.path: CatalogEntry(
-                row.path,
-                row.transcript,
-                row.size,
-                row.mtime_ns,
-                row.lines,
-                row.pending_bytes,
-                {date.fromisoformat(day): digest for day, digest in json.loads(row.days).items()},
-            )
-            for row in rows
-        }
+            return {
+                path: CatalogEntry(
+                    path,
+                    *facts,
+                    {day_of(day): digest for day, digest in json.loads(days).items()},
+                )
+                for path, *facts, days in connection.execute(query)
+            }
 
     def remember(self, entries: Iterable[CatalogEntry]) -> None:
         """Record what source files hold; replaces what was known of the same paths."""
