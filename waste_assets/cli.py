@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -140,6 +141,9 @@ def ui(data_root: Path, time_zone: str, port: int, paths: tuple[Path, ...]) -> N
         prepare_instance(settings)
     program = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "waste_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    # A shell starts what runs in the background with interrupts ignored, and Dagster does on
+    # SIGTERM what it does on an interrupt: without this it would never stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.execv(program, [program, *arguments])
 
 
