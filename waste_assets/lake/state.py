@@ -80,14 +80,19 @@ class State:
         query = sa.select(*(columns[name] for name in _CATALOG))
         day_of = cache(date.fromisoformat)
         with self._engine.connect() as connection:
-            return {
-                path: CatalogEntry(
-                    path,
-                    *facts,
-                    {day_of(day): digest for day, digest in json.loads(days).items()},
-                )
-                for path, *facts, days in connection.execute(query)
-            }
+            rows = connection.execute(query).all()
+        return {
+            path: CatalogEntry(
+                path,
+                transcript,
+                size,
+                mtime_ns,
+                lines,
+                pending_bytes,
+                {day_of(day): digest for day, digest in json.loads(days).items()},
+            )
+            for path, transcript, size, mtime_ns, lines, pending_bytes, days in rows
+        }
 
     def remember(self, entries: Iterable[CatalogEntry]) -> None:
         """Record what source files hold; replaces what was known of the same paths."""

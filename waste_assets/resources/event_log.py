@@ -269,7 +269,7 @@ class _Rows:
         return {
             **row,
             "event": text.replace(repr(timestamp), repr(event.timestamp)),
-            "timestamp": self._storage._event_insert_timestamp(event),
+            "timestamp": self._storage._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
             "partition": partition,
         }
 
