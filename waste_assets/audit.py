@@ -12,17 +12,27 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from waste_assets.lake.state import State
-from waste_assets.plan import Plan, plan
-from waste_assets.report.account import account
-from waste_assets.resources.data_root import DataRoot
+from waste_assets.imports import large_imports
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
+from waste_assets.unchanged import identity, note, recalled
+
+if TYPE_CHECKING:
+    from waste_assets.lake.state import CatalogEntry
+    from waste_assets.plan import Plan
 
 #: A file may show a day in its middle only once it is known line by line.
 _ROUNDS = 3
+#: What this process writes on its streams is for whoever called it; events tell the rest. Each
+#: capture of a step would start a process or two.
+_NO_CAPTURE = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 
 
 @dataclass
@@ -39,6 +49,10 @@ class _Work:
     failed_checks: list[dict[str, str]] = field(default_factory=list)
     passed_checks: int = 0
     errors: list[str] = field(default_factory=list)
+    #: Seconds that importing the engines and their libraries took,
+    importing: float = 0.0
+    #: and importing and opening Dagster.
+    starting: float = 0.0
 
 
 def run_audit(settings: Settings, since: date | None = None, until: date | None = None) -> Outcome:
@@ -53,16 +67,46 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     """
     started = time.perf_counter()
     roots = check_roots(settings.sources)
-    data_root = DataRoot(path=str(settings.data_root), time_zone=settings.time_zone)
-    state = State(settings.data_root)
+    found, unlisted = discover(roots)
     work = _Work()
-    starting = 0.0
-    try:
-        found, unlisted = discover(roots)
-        if not found and not data_root.lake.root.exists():
+    told = recalled(settings.data_root, identity(settings, found, unlisted))
+    if told is None:
+        if not found and not (settings.data_root / "lake").exists():
             raise SourceError(_nothing(roots, unlisted))
+        told = _brought_up_to_date(settings, since, until, roots, work)
+    told = {
+        "data_root": str(settings.data_root),
+        "sources": [str(root) for root in roots],
+        **told,
+        "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
+        "runs": work.runs,
+        "errors": work.errors,
+        **_times(started, work),
+    }
+    return Outcome(told, not work.errors)
+
+
+def _brought_up_to_date(
+    settings: Settings, since: date | None, until: date | None, roots: list[Path], work: _Work
+) -> dict[str, Any]:
+    """Plan and execute until nothing is left to do; tells of the files and the account."""
+    # Nothing of this is needed where nothing has changed.
+    importing = time.perf_counter()
+    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.state import State
+    from waste_assets.plan import plan
+    from waste_assets.report.account import account
+    from waste_assets.transcripts.days import Calendar
+
+    work.importing = time.perf_counter() - importing
+    lake, bi = Lake(settings.data_root / "lake"), settings.data_root / "bi"
+    calendar = Calendar(settings.time_zone)
+    state = State(settings.data_root)
+    try:
         for _ in range(_ROUNDS):
-            made = plan(data_root.lake, state, data_root.bi, found, data_root.calendar)
+            found, unlisted = discover(roots)
+            before = identity(settings, found, unlisted)
+            made = plan(lake, state, bi, found, calendar)
             days = sorted(
                 day
                 for day in made.days
@@ -70,51 +114,59 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
             )
             if not days and not made.publish:
                 break
-            starting += _execute(settings, made, days, work)
+            _execute(settings, made, days, work)
             if work.errors or not days:
                 break
-            found, unlisted = discover(roots)
-        catalog = state.catalog()
+        # A run that failed may have read some files all the same.
+        catalog = state.catalog() if work.errors else made.catalog
     finally:
         state.close()
+    told = {"files": _files(found, unlisted, catalog)}
+    # Where a first audit failed before it published an account, there is none.
+    if not work.errors or (bi / "waste.duckdb").exists():
+        told |= account(bi)
+    # Whatever another process has changed meanwhile changes the identity.
+    settled = made.is_empty and not told["files"]["unreadable"] and not work.errors
+    if settled and before == identity(settings, found, unlisted):
+        note(settings.data_root, before, _settles(found, catalog), told)
+    return told
+
+
+def _files(
+    found: list[SourceFile], unlisted: list[tuple[str, str]], catalog: dict[str, CatalogEntry]
+) -> dict[str, Any]:
+    """How many source files there are, and what has become of them."""
     read = [file for file in found if file.path in catalog]
-    told = {
-        "data_root": str(settings.data_root),
-        "sources": [str(root) for root in roots],
-        "files": {
-            "found": len(found) + len(unlisted),
-            "read": len(read),
-            "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
-            "unreadable": _unreadable(found, catalog.keys(), unlisted),
-        },
-        **_published(data_root.bi, work),
-        "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
-        "runs": work.runs,
-        "errors": work.errors,
-        **_times(started, starting),
+    missing = [(file.path, "cannot be read") for file in found if file.path not in catalog]
+    return {
+        "found": len(found) + len(unlisted),
+        "read": len(read),
+        "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
+        "unreadable": [*unlisted, *missing],
     }
-    return Outcome(told, not work.errors)
 
 
-def _times(started: float, starting: float) -> dict[str, Any]:
+def _settles(found: list[SourceFile], catalog: dict[str, CatalogEntry]) -> float | None:
+    """When the first of the last lines that are being written will count as finished."""
+    from waste_assets.transcripts.lines import SETTLED_SECONDS
+
+    writing = [file.mtime_ns / 1e9 for file in found if catalog[file.path].pending_bytes]
+    return min(writing) + SETTLED_SECONDS if writing else None
+
+
+def _times(started: float, work: _Work) -> dict[str, Any]:
     """Seconds of the work, and apart from it those that went into starting."""
     expectations = sys.modules.get("waste_assets.checks.expectations")
-    importing = getattr(expectations, "import_seconds", 0.0)
-    worked = time.perf_counter() - started - starting - importing
+    checking = getattr(expectations, "import_seconds", 0.0)
+    worked = time.perf_counter() - started - work.importing - work.starting - checking
     return {
         "seconds": round(worked, 3),
         "startup": {
-            "dagster_seconds": round(starting, 3),
-            "great_expectations_seconds": round(importing, 3),
+            "dagster_seconds": round(work.starting, 3),
+            "great_expectations_seconds": round(checking, 3),
+            "import_seconds": round(work.importing, 3),
         },
     }
-
-
-def _published(bi: Path, work: _Work) -> dict[str, Any]:
-    """The account; where a first audit failed before it published one, there is none."""
-    if work.errors and not (bi / "waste.duckdb").exists():
-        return {}
-    return account(bi)
 
 
 def prepare_instance(settings: Settings) -> Path:
@@ -128,22 +180,24 @@ def prepare_instance(settings: Settings) -> Path:
     return home
 
 
-def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> float:
-    """Run the job over the days; returns the seconds that starting Dagster took."""
+def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> None:
+    """Run the job over the days."""
     started = time.perf_counter()
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
-    import dagster as dg
+    with large_imports():
+        import dagster as dg
+        from dagster._core.instance.ref import InstanceRef
 
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    logging.getLogger("dagster").setLevel(logging.ERROR)
-    from waste_assets.automation import range_tags
-    from waste_assets.definitions import definitions
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+        from waste_assets.automation import range_tags
+        from waste_assets.definitions import definitions
 
-    instance = dg.DagsterInstance.from_config(str(home))
+    instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     # Without a day to build there is nothing but the BI files, which come from all days.
     job = definitions(settings).resolve_job_def("audit" if days else "publish")
-    starting = time.perf_counter() - started
+    work.starting += time.perf_counter() - started
     with instance:
         result = job.execute_in_process(
             instance=instance,
@@ -171,7 +225,6 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> f
             work.errors.append(_innermost(event.step_failure_data.error))
     if not result.success and not work.errors:
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
-    return starting
 
 
 def _innermost(error: Any) -> str:
@@ -180,13 +233,6 @@ def _innermost(error: Any) -> str:
     lines = [line for line in str(error.message).strip().splitlines() if line.strip()]
     # A worker's error brings its traceback along; its last line is the error itself.
     return lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
-
-
-def _unreadable(
-    found: list[SourceFile], known: Any, unlisted: list[tuple[str, str]]
-) -> list[tuple[str, str]]:
-    missing = [(file.path, "cannot be read") for file in found if file.path not in known]
-    return [*unlisted, *missing]
 
 
 def _nothing(roots: list[Path], unlisted: list[tuple[str, str]]) -> str:

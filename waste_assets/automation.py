@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from waste_assets.assets.parsed_turns import TABLES
 from waste_assets.partitions import daily
 from waste_assets.plan import plan
 from waste_assets.resources.data_root import DataRoot
@@ -22,8 +23,10 @@ audit_job = dg.define_asset_job(
 
 publish_job = dg.define_asset_job(
     "publish",
-    selection=dg.AssetSelection.groups("publish"),
-    description="Publish the BI database again from what is built.",
+    # With the checks of all that it is made from: what one of them has stopped stays stopped.
+    selection=dg.AssetSelection.groups("publish")
+    | dg.AssetSelection.checks_for_assets(*(table.name for table in TABLES)),
+    description="Check all days, and publish the BI database again from what is built.",
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from waste_assets.faults import Fault
 
 EXIT_CHECKS_FAILED, EXIT_USAGE = 1, 2
 
@@ -42,11 +45,11 @@ class _Fault(click.ClickException):
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="waste-assets")
-def main() -> None:
+def commands() -> None:
     """Find the tokens of Claude Code that buy nothing."""
 
 
-@main.command()
+@commands.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @_data_root
 @_time_zone
@@ -74,7 +77,8 @@ def audit(
         importing = time.perf_counter() - started
         with _progress():
             outcome = run_audit(settings, _day(since), _day(until))
-    outcome.told["startup"]["import_seconds"] = round(importing, 3)
+    startup = outcome.told["startup"]
+    startup["import_seconds"] = round(startup["import_seconds"] + importing, 3)
     if as_json:
         click.echo(json.dumps(outcome.told, default=str))
     elif "totals" in outcome.told:
@@ -89,7 +93,7 @@ def audit(
         sys.exit(EXIT_CHECKS_FAILED)
 
 
-@main.command()
+@commands.command()
 @click.argument("place")
 @_data_root
 def show(place: str, data_root: Path) -> None:
@@ -103,7 +107,7 @@ def show(place: str, data_root: Path) -> None:
         sys.stdout.buffer.flush()
 
 
-@main.command()
+@commands.command()
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--sessions", default=40, show_default=True, help="How many sessions.")
 @click.option("--days", default=14, show_default=True, help="Over how many days.")
@@ -123,7 +127,7 @@ def sample(
     click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
 
 
-@main.command()
+@commands.command()
 @_data_root
 @_time_zone
 @click.option("--port", default=3000, show_default=True, help="Port on this machine.")
@@ -137,6 +141,9 @@ def ui(data_root: Path, time_zone: str, port: int, paths: tuple[Path, ...]) -> N
         prepare_instance(settings)
     program = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "waste_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    # A shell starts what runs in the background with interrupts ignored, and Dagster does on
+    # SIGTERM what it does on an interrupt: without this it would never stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.execv(program, [program, *arguments])
 
 
@@ -179,13 +186,9 @@ def _day(moment: datetime | None) -> date | None:
 @contextmanager
 def _faults() -> Iterator[None]:
     """Say in one sentence what is wrong with the input."""
-    from waste_assets.lake.state import StateError
-    from waste_assets.transcripts.discover import SourceError
-    from waste_assets.transcripts.show import NotArchived
-
     try:
         yield
-    except (SourceError, StateError, NotArchived, ValueError) as error:
+    except (Fault, ValueError) as error:
         raise _Fault(str(error)) from error
     except OSError as error:
         raise _Fault(f"{error.strerror}: {error.filename or 'the data root'}") from error
@@ -218,6 +221,19 @@ def _progress() -> Iterator[None]:
 
         with watched(watch):
             yield
+
+
+def main() -> None:
+    """Run one command, and be gone."""
+    try:
+        commands()
+    except SystemExit as ended:
+        # What Dagster and its libraries have brought along takes seconds to take apart.
+        if "dagster" in sys.modules and isinstance(ended.code, int | None):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code or 0)
+        raise
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class Plan:
     publish: bool = False
     #: Identity of the state of the sources that led to this plan.
     mark: str = ""
+    #: What was known of the source files, by path.
+    catalog: dict[str, CatalogEntry] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -50,7 +52,7 @@ def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: 
     known line by line.
     """
     catalog = state.catalog()
-    made = Plan(mark=_mark(files))
+    made = Plan(mark=_mark(files), catalog=catalog)
     holdings = turns.Holdings.of(lake)
     changed = archive.changed_files(files, catalog)
     sessions = {e.transcript.split("/", 1)[0]: min(e.days) for e in catalog.values() if e.days}
@@ -64,7 +66,7 @@ def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: 
     made.days |= turns.stale_days(lake, holdings, copies)
     today = calendar.day_at(datetime.now(UTC))
     made.days = {day for day in made.days if FIRST_DAY <= day <= today}
-    made.publish = bool(made.days) or published_inputs(bi) != inputs(lake)
+    made.publish = published_inputs(bi) != inputs(lake)
     return made
 
 

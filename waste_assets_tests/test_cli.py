@@ -147,6 +147,20 @@ def test_an_unchanged_audit_starts_no_run_and_says_the_same(built: Built) -> Non
         assert again[name] == before[name]
 
 
+def test_a_lost_database_is_published_again_and_says_the_same(built: Built, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(built.data, data)
+    (data / "bi" / "waste.duckdb").unlink()
+    arguments = ("audit", built.sample, "--data-root", data, "--json")
+    again = told(run(*arguments, home=tmp_path))
+    assert (len(again["runs"]), again["errors"]) == (1, [])
+    assert again["by_model"] == told(built.audited)["by_model"]
+    assert len(recorded_runs(data)) == len(recorded_runs(built.data)) + 1
+    # Planned once more, and from then on remembered.
+    for _ in range(2):
+        assert told(run(*arguments, home=tmp_path))["runs"] == []
+
+
 def test_the_account_can_be_read_in_a_terminal(built: Built) -> None:
     done = run("audit", built.sample, "--data-root", built.data, home=built.home)
     text = done.stdout.decode()

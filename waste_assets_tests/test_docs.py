@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from waste_assets.cli import main
+from waste_assets.cli import commands
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -32,11 +32,11 @@ def test_the_data_dictionary_is_what_the_tables_say() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", sorted(commands.commands))
 def test_every_command_and_option_is_in_the_docs(name: str) -> None:
     told = "\n".join(page.read_text("utf-8") for page in PAGES)
     assert f"`waste-assets {name}" in told
-    for parameter in main.commands[name].params:
+    for parameter in commands.commands[name].params:
         if isinstance(parameter, click.Option):
             for option in parameter.opts:
                 assert f"`{option}`" in told or not option.startswith("--"), option

@@ -25,12 +25,11 @@ from waste_assets.resources.data_root import DataRoot
 
 _REBUILD = "materialise parsed_turns of these days again, and report a bug if that does not help"
 
-# A response that moved to another day still stands on its old one until that is built anew, too.
-_TWICE = """
+# These two look at all days. They are looked for once a run, before the rest.
+_FOUND_TWICE = """
 SELECT t.day, t.response_id, o.day AS other_day, t.transcript, t.line_no
 FROM parsed_turns AS t
 JOIN every_parsed_turns AS o ON o.response_id = t.response_id AND o.day <> t.day
-WHERE t.day NOT IN (FROM awaiting_rebuild) AND o.day NOT IN (FROM awaiting_rebuild)
 UNION ALL
 SELECT day, response_id, day, min(transcript), min(line_no)
 FROM parsed_turns
@@ -38,7 +37,7 @@ GROUP BY day, response_id
 HAVING count(*) > 1
 """
 # A response is missed on the day of its first line, wherever its other lines stand.
-_LOST = """
+_FOUND_LOST = """
 WITH lost AS (
     SELECT DISTINCT day, response_id
     FROM line_usage
@@ -55,7 +54,20 @@ SELECT l.day, l.response_id, f.ts, b.day AS first_day, f.transcript, f.line_no
 FROM lost AS l
 JOIN first_lines AS f USING (response_id)
 LEFT JOIN day_bounds AS b ON epoch_us(f.ts) >= b.starts_us AND epoch_us(f.ts) < b.ends_us
-WHERE b.day IS NULL OR b.day NOT IN (FROM awaiting_rebuild)
+"""
+# A response that moved to another day still stands on its old one until that is built anew, too.
+_TWICE = """
+SELECT *
+FROM found_twice
+SEMI JOIN days_at_hand USING (day)
+WHERE other_day = day
+    OR (day NOT IN (FROM awaiting_rebuild) AND other_day NOT IN (FROM awaiting_rebuild))
+"""
+_LOST = """
+SELECT *
+FROM found_lost
+SEMI JOIN days_at_hand USING (day)
+WHERE first_day IS NULL OR first_day NOT IN (FROM awaiting_rebuild)
 """
 _NEGATIVE = """
 SELECT
@@ -199,12 +211,15 @@ WHERE tokens < 0 OR start_token < 0 OR chars < 0
 _QUARANTINED = "SELECT day, transcript, line_no, reason, bytes, path FROM quarantined_lines"
 
 
-def _note_days_awaiting_rebuild(
+def _compare_with_all_days(
     con: database.DuckDBPyConnection, data_root: DataRoot, days: list[date]
 ) -> None:
-    """Note the days that the next audit builds anew, where it matters: that takes a while."""
+    """Find what is there twice or not at all, and where it matters what is yet to be rebuilt."""
     con.execute("CREATE OR REPLACE TEMP TABLE awaiting_rebuild (day DATE)")
-    if not any(con.execute(f"SELECT 1 FROM ({q}) LIMIT 1").fetchone() for q in (_TWICE, _LOST)):
+    con.execute(f"CREATE OR REPLACE TEMP TABLE found_twice AS {_FOUND_TWICE}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE found_lost AS {_FOUND_LOST}")
+    found = "SELECT 1 FROM found_twice UNION ALL SELECT 1 FROM found_lost LIMIT 1"
+    if not con.execute(found).fetchone():
         return
     lake = data_root.lake
     holdings = turns.Holdings.of(lake)
@@ -421,7 +436,7 @@ SUITE = Suite(
         CONTEXT_BLOCKS,
     ),
     every=(PARSED_TURNS, TOOL_CALLS, LINE_USAGE),
-    prepare=_note_days_awaiting_rebuild,
+    prepare=_compare_with_all_days,
 )
 
 

@@ -28,8 +28,8 @@ _COUNTED = (
 
 def _unlike_the_lake(table: Table, key: str) -> str:
     """Totals by `key` that differ between a published table and the lake."""
-    tokens = ", ".join(f"sum({name})::BIGINT AS {name}" for name in _COUNTED[1:])
-    sums = f"{tokens}, coalesce(sum(usd), 0) AS usd"
+    counts = ", ".join(f"sum({name})::BIGINT AS {name}" for name in _COUNTED)
+    sums = f"{counts}, coalesce(sum(usd), 0) AS usd"
     differing = "\n    OR ".join(f"m.{name} IS DISTINCT FROM l.{name}" for name in _COUNTED)
     shown = ", ".join(
         f"m.{name} AS published_{name}, l.{name} AS lake_{name}" for name in (*_COUNTED, "usd")
@@ -37,13 +37,13 @@ def _unlike_the_lake(table: Table, key: str) -> str:
     day = "" if key == "day" else "NULL::DATE AS day, "
     return f"""
 WITH published AS (
-    SELECT {key}, sum(responses)::BIGINT AS responses, {sums}
+    SELECT {key}, {sums}
     FROM bi.{table.name}
     GROUP BY {key}
 ),
 lake AS (
-    SELECT {key}, count(*) AS responses, {sums}
-    FROM parsed_turns
+    SELECT {key}, {sums}
+    FROM lake_usage
     GROUP BY {key}
 )
 SELECT {day}coalesce(m.{key}, l.{key}) AS {key}, {shown}
@@ -92,9 +92,9 @@ FROM (
 _UNCOVERED = f"""
 WITH answered AS (
     SELECT
-        day, count(*) AS responses, count(*) FILTER (NOT usage_final) AS lower_bound_responses,
-        count(*) FILTER (usd IS NULL) AS unpriced_responses
-    FROM parsed_turns
+        day, sum(responses) AS responses, sum(lower_bound_responses) AS lower_bound_responses,
+        sum(unpriced_responses) AS unpriced_responses
+    FROM lake_usage
     GROUP BY day
 )
 SELECT
@@ -117,8 +117,22 @@ WHERE h.lines IS DISTINCT FROM c.lines
 """
 
 
+_LAKE_USAGE = f"""
+CREATE TEMP TABLE lake_usage AS
+SELECT
+    day, session_id, count(*) AS responses,
+    count(*) FILTER (NOT usage_final) AS lower_bound_responses,
+    count(*) FILTER (usd IS NULL) AS unpriced_responses,
+    {", ".join(f"sum({name}) AS {name}" for name in _COUNTED[1:])},
+    sum(usd) AS usd
+FROM parsed_turns
+GROUP BY day, session_id
+"""
+
+
 def _attach(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[date]) -> None:
-    """Make the published database and its Parquet twins readable."""
+    """Read the turns once, and make the published database and its Parquet twins readable."""
+    con.execute(_LAKE_USAGE)
     path = str(data_root.bi / "waste.duckdb").replace("'", "''")
     con.execute(f"ATTACH IF NOT EXISTS '{path}' AS bi (READ_ONLY)")
     for table in MART_TABLES:

@@ -11,11 +11,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from waste_assets.faults import Fault
 from waste_assets.lake.tables import SCHEMA_VERSION
 
 _metadata = sa.MetaData()
@@ -32,10 +34,12 @@ _source_files = sa.Table(
     sa.Column("days", sa.Text, nullable=False),
     sa.Column("read_at", sa.Text, nullable=False),
 )
+#: Columns in the order of the fields of `CatalogEntry`.
+_CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 
 
-class StateError(Exception):
-    """The data root cannot be used; the message says what to do."""
+class StateError(Fault):
+    """The data root cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +76,22 @@ class State:
 
     def catalog(self) -> dict[str, CatalogEntry]:
         """What is known of the source files, by path."""
+        columns = _source_files.columns
+        query = sa.select(*(columns[name] for name in _CATALOG))
+        day_of = cache(date.fromisoformat)
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_source_files)).all()
+            rows = connection.execute(query).all()
         return {
-            row.path: CatalogEntry(
-                row.path,
-                row.transcript,
-                row.size,
-                row.mtime_ns,
-                row.lines,
-                row.pending_bytes,
-                {date.fromisoformat(day): digest for day, digest in json.loads(row.days).items()},
+            path: CatalogEntry(
+                path,
+                transcript,
+                size,
+                mtime_ns,
+                lines,
+                pending_bytes,
+                {day_of(day): digest for day, digest in json.loads(days).items()},
             )
-            for row in rows
+            for path, transcript, size, mtime_ns, lines, pending_bytes, days in rows
         }
 
     def remember(self, entries: Iterable[CatalogEntry]) -> None:

@@ -7,43 +7,68 @@
 CREATE TEMP MACRO shown_project(path) AS
     regexp_replace(path, '^(/home/[^/]+|/Users/[^/]+|/root|[A-Za-z]:\\Users\\[^\\]+)', '~');
 
+-- The turns are read once, and both tables are made of these rows. Money is added as decimals:
+-- the sum is the same in whatever order, and by whatever stages, it is made.
+CREATE TEMP TABLE usage AS
+SELECT
+    day,
+    session_id,
+    agent,
+    project,
+    model,
+    min(ts) AS first_ts,
+    min((ts, response_id)) AS first_response,
+    max(last_ts) AS last_ts,
+    count(*) AS responses,
+    count(*) FILTER (NOT usage_final) AS lower_bound_responses,
+    count(*) FILTER (usd IS NULL) AS unpriced_responses,
+    sum(input_tokens) AS input_tokens,
+    sum(write_5m_tokens) AS write_5m_tokens,
+    sum(write_1h_tokens) AS write_1h_tokens,
+    sum(read_tokens) AS read_tokens,
+    sum(output_tokens) AS output_tokens,
+    sum(billed_extra_tokens) AS billed_extra_tokens,
+    sum(usd::DECIMAL(38, 15)) AS usd
+FROM turns
+GROUP BY ALL;
+
 CREATE TABLE daily_usage AS
 SELECT
     day,
     shown_project(project) AS project,
     model,
-    count(*) AS responses,
-    count(*) FILTER (NOT usage_final) AS lower_bound_responses,
-    count(*) FILTER (usd IS NULL) AS unpriced_responses,
+    sum(responses)::BIGINT AS responses,
+    sum(lower_bound_responses)::BIGINT AS lower_bound_responses,
+    sum(unpriced_responses)::BIGINT AS unpriced_responses,
     sum(input_tokens)::BIGINT AS input_tokens,
     sum(write_5m_tokens)::BIGINT AS write_5m_tokens,
     sum(write_1h_tokens)::BIGINT AS write_1h_tokens,
     sum(read_tokens)::BIGINT AS read_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
     sum(billed_extra_tokens)::BIGINT AS billed_extra_tokens,
-    list_sum(list(usd ORDER BY response_id)) AS usd
-FROM turns
+    sum(usd)::DOUBLE AS usd
+FROM usage
 GROUP BY ALL
 ORDER BY ALL;
 
 CREATE TABLE session_usage AS
 SELECT
     session_id,
-    shown_project(arg_min(project, (ts, response_id))) AS project,
-    min(ts) AS first_ts,
+    shown_project(arg_min(project, first_response)) AS project,
+    min(first_ts) AS first_ts,
     max(last_ts) AS last_ts,
     count(DISTINCT agent) FILTER (agent <> 'main') AS subagents,
-    count(*) AS responses,
-    count(*) FILTER (NOT usage_final) AS lower_bound_responses,
-    count(*) FILTER (usd IS NULL) AS unpriced_responses,
+    sum(responses)::BIGINT AS responses,
+    sum(lower_bound_responses)::BIGINT AS lower_bound_responses,
+    sum(unpriced_responses)::BIGINT AS unpriced_responses,
     sum(input_tokens)::BIGINT AS input_tokens,
     sum(write_5m_tokens)::BIGINT AS write_5m_tokens,
     sum(write_1h_tokens)::BIGINT AS write_1h_tokens,
     sum(read_tokens)::BIGINT AS read_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
     sum(billed_extra_tokens)::BIGINT AS billed_extra_tokens,
-    list_sum(list(usd ORDER BY response_id)) AS usd
-FROM turns
+    sum(usd)::DOUBLE AS usd
+FROM usage
 GROUP BY session_id
 ORDER BY session_id;
 

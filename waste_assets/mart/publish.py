@@ -76,9 +76,12 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             }
             rows = pa.table({"key": list(facts), "value": list(facts.values())})
             con.register("facts", rows)
+            con.begin()
             con.execute(files("waste_assets.mart").joinpath("mart.sql").read_text("utf-8"))
             for table in MART_TABLES:
                 _comment(con, table)
+            con.commit()
+            for table in MART_TABLES:
                 place = bi / f"{table.name}.parquet"
                 temporary = place.with_name(f".{place.name}.{mark}")
                 exported.append((temporary, place))

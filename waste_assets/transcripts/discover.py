@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from waste_assets.faults import Fault
+
 _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 #: Names that Claude Code gives its files, from the session id on: the same wherever the
 #: project's directory lies and whatever it is called.
@@ -16,8 +18,8 @@ _STANDARD = re.compile(rf"(?:^|/)({_SESSION}(?:\.jsonl|/.+)|agent-[^/]+\.(?:json
 _BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
 
 
-class SourceError(Exception):
-    """The sources cannot be read; the message says what to do."""
+class SourceError(Fault):
+    """The sources cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,9 @@ def discover(roots: Iterable[Path]) -> tuple[list[SourceFile], list[tuple[str, s
     unreadable: list[tuple[str, str]] = []
     for root in roots:
         start = root / "projects" if (root / "projects").is_dir() else root
-        for entry in _walk(str(start), unreadable):
-            relative = os.path.relpath(entry.path, start).replace(os.sep, "/")
+        # Links to directories are not followed: below the start only files may be links.
+        real_start = os.path.realpath(start)
+        for entry, relative in _walk(str(start), "", unreadable):
             is_lines = relative.endswith(".jsonl")
             if not is_lines and not _BESIDE.search(relative):
                 continue
@@ -94,14 +97,18 @@ def discover(roots: Iterable[Path]) -> tuple[list[SourceFile], list[tuple[str, s
                 continue
             standard = _STANDARD.search(relative)
             transcript = standard[1] if standard else relative
-            real = os.path.realpath(entry.path)
+            is_link = entry.is_symlink()
+            real = os.path.realpath(entry.path) if is_link else f"{real_start}/{relative}"
             found[real] = SourceFile(
                 entry.path, transcript, is_lines, stat.st_size, stat.st_mtime_ns
             )
     return sorted(found.values(), key=lambda f: (f.transcript, f.path)), unreadable
 
 
-def _walk(directory: str, unreadable: list[tuple[str, str]]) -> Iterator[os.DirEntry[str]]:
+def _walk(
+    directory: str, relative: str, unreadable: list[tuple[str, str]]
+) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """The files below a directory, each with its path from the start, parts divided by `/`."""
     try:
         with os.scandir(directory) as entries:
             listed = list(entries)
@@ -110,7 +117,7 @@ def _walk(directory: str, unreadable: list[tuple[str, str]]) -> Iterator[os.DirE
         return
     for entry in listed:
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, unreadable)
+            yield from _walk(entry.path, f"{relative}{entry.name}/", unreadable)
         elif entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
             # A link that leads nowhere is yielded too: what cannot be looked at is reported.
-            yield entry
+            yield entry, relative + entry.name

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from waste_assets.faults import Fault
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.transcripts import archive
 
 
-class NotArchived(Exception):
+class NotArchived(Fault):
     """The archive does not hold what was asked for; the message says what it does hold."""
 
 

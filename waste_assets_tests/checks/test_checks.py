@@ -571,6 +571,19 @@ def test_a_warning_stops_nothing(data: Data) -> None:
     assert ("models_priced", "WARN") in {(one.check_name, one.severity.value) for one in failed}
 
 
+def test_what_a_check_has_stopped_is_not_published_by_itself_either(data: Data) -> None:
+    published = defined_job(data, "publish")
+    assert materialised(executed(published)) == {"waste_mart"}
+    a_line_was_neither_decoded_nor_quarantined(data)
+    result = executed(published)
+    assert not result.success
+    assert not materialised(result)
+
+
 def audit_job(data: Data) -> dg.JobDefinition:
+    return defined_job(data, "audit")
+
+
+def defined_job(data: Data, name: str) -> dg.JobDefinition:
     settings = Settings(data.folder / "data", (data.folder / "source",), data.time_zone)
-    return definitions(settings).resolve_job_def("audit")
+    return definitions(settings).resolve_job_def(name)

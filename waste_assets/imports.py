@@ -1,0 +1,27 @@
+"""Importing large libraries at the price of reading them."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def large_imports() -> Iterator[None]:
+    """Import large libraries in this block.
+
+    They make a million objects that live as long as the process. The garbage collector would
+    look at all of them, again and again: meanwhile it rests, and afterwards it leaves them alone.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        # At the end it takes them apart as ever.
+        atexit.register(gc.unfreeze)
+        if was_enabled:
+            gc.enable()
