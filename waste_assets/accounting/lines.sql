@@ -1,11 +1,12 @@
--- The lines that may matter, numbered: names become integers whose order is that of the names,
--- because sorting and joining half a million long names is most of the work otherwise.
+-- The lines that may matter, with integers for names: the order of the integers is that of the
+-- names. Half a million rows of long names cost most where they are sorted, joined or copied; so
+-- what follows works on narrow rows, and `row_no` leads back to the wide one for what is published.
 --
 -- Reads   all_usage, all_blocks     rows of line_usage and line_blocks, with their day
 --         named_transcript_days     for each transcript and day the next one on which it goes on
 --         wanted_days
--- Makes   conversations, transcripts, transcript_days, response_names, usage_lines, block_lines,
---         pieces
+-- Makes   conversations, transcripts, transcript_days, response_names, usage_lines, extents,
+--         block_lines, pieces
 
 -- A gateway's ids are told apart by conversation, so a resumed session seems to have answers of
 -- its own. Copied lines keep their uuid: it says which are the same.
@@ -67,84 +68,125 @@ LEFT JOIN (
     SELECT transcript, day, max(ts) AS last_ts FROM all_usage GROUP BY ALL
 ) AS u ON u.transcript = n.transcript AND u.day = n.day;
 
--- Numbering narrow rows and joining the wide ones to them moves far less than sorting wide rows.
---
--- `line` is the order of preference for what a response was billed: a progress line's copy loses
--- to any other, a placeholder to a final row, a smaller output to a larger one.
--- `origin` is the order of preference for whom the response belongs to: a line that says it was
--- copied does so only where there is no other, and the earliest wins. A resumed session's copies
--- bear the same times and no mark: the original is the one that did not go on.
+-- What decides among the lines of a response; `row_no` is that of all_usage.
 CREATE OR REPLACE TEMP TABLE usage_lines AS
-WITH numbered AS (
-    SELECT
-        u.rowid AS row_no,
-        r.response,
-        c.conversation,
-        t.transcript_no,
-        row_number() OVER (
-            ORDER BY
-                u.from_progress, u.stop_reason IS NULL, u.output_tokens DESC, u.is_sidechain,
-                u.ts DESC, u.uuid DESC NULLS LAST, t.transcript_no, u.line_no, u.part
-        )::INTEGER AS line,
-        row_number() OVER (
-            ORDER BY
-                u.is_copy, u.ts, u.from_progress, u.is_sidechain, d.last_ts,
-                d.next_day NULLS FIRST, c.conversation, t.transcript_no, u.line_no, u.part
-        )::INTEGER AS origin
-    FROM all_usage AS u
-    JOIN response_names AS r USING (response_id)
-    JOIN conversations AS c USING (session_id, agent)
-    JOIN transcripts AS t USING (transcript)
-    JOIN transcript_days AS d ON d.transcript_no = t.transcript_no AND d.day = u.day
-)
-SELECT u.* EXCLUDE (session_id, agent, transcript, response_id), n.* EXCLUDE (row_no)
-FROM numbered AS n
-JOIN all_usage AS u ON u.rowid = n.row_no;
+SELECT
+    u.rowid AS row_no,
+    r.response,
+    c.conversation,
+    t.transcript_no,
+    u.line_no,
+    u.part,
+    u.ts,
+    u.is_copy,
+    u.is_sidechain,
+    u.from_progress,
+    u.stop_reason IS NOT NULL AS is_final,
+    u.request_id IS NOT NULL AS has_request_id,
+    u.uuid,
+    u.output_tokens,
+    u.input_tokens + u.write_5m_tokens + u.write_1h_tokens + u.read_tokens AS prompt_tokens,
+    d.last_ts,
+    d.next_day
+FROM all_usage AS u
+JOIN response_names AS r USING (response_id)
+JOIN conversations AS c USING (session_id, agent)
+JOIN transcripts AS t USING (transcript)
+JOIN transcript_days AS d ON d.transcript_no = t.transcript_no AND d.day = u.day;
 
+-- From lines to responses. A tuple is compared from left to right, FALSE before TRUE; the numbers
+-- at its end only see to it that there is never a tie.
+--
+-- `winner` is the line that says what was billed: a progress line's copy loses to any other, a
+-- placeholder to a final row, a smaller output to a larger one.
+-- `origin` is the line that says whom the response belongs to: a line that says it was copied does
+-- so only where there is no other, and the earliest wins. A resumed session's copies bear the same
+-- times and no mark: the original is the one that did not go on.
+CREATE OR REPLACE TEMP TABLE extents AS
+SELECT
+    response,
+    arg_max(
+        row_no,
+        (
+            NOT from_progress, is_final, output_tokens, NOT is_sidechain, ts,
+            uuid IS NOT NULL, coalesce(uuid, ''), -transcript_no, -line_no, -part, -row_no
+        )
+    ) AS winner,
+    arg_min(
+        row_no,
+        (
+            is_copy, ts, from_progress, is_sidechain, last_ts,
+            next_day IS NOT NULL, next_day, conversation, transcript_no, line_no, part, row_no
+        )
+    ) AS origin,
+    min(ts) AS first_ts,
+    max(ts) AS last_ts,
+    bool_or(has_request_id) AS has_request_id,
+    bool_and(from_progress) AS from_progress,
+    count(*)::INTEGER AS lines,
+    min(prompt_tokens) <> max(prompt_tokens) AS usage_conflict
+FROM usage_lines
+GROUP BY response;
+
+-- `row_no` is that of all_blocks.
 CREATE OR REPLACE TEMP TABLE block_lines AS
-WITH numbered AS (
-    SELECT
-        b.rowid AS row_no,
-        r.response,
-        c.conversation,
-        t.transcript_no,
-        row_number() OVER (
-            ORDER BY b.ts, t.transcript_no, b.line_no, b.part, b.block_no
-        )::INTEGER AS block
-    FROM all_blocks AS b
-    JOIN conversations AS c USING (session_id, agent)
-    JOIN transcripts AS t USING (transcript)
-    LEFT JOIN response_names AS r USING (response_id)
-)
-SELECT b.* EXCLUDE (session_id, agent, transcript, response_id), n.* EXCLUDE (row_no)
-FROM numbered AS n
-JOIN all_blocks AS b ON b.rowid = n.row_no;
+SELECT
+    b.rowid AS row_no,
+    r.response,
+    c.conversation,
+    t.transcript_no,
+    b.day,
+    b.line_no,
+    b.part,
+    b.block_no,
+    b.ts,
+    b.uuid,
+    b.from_progress,
+    b.kind,
+    b.tool_use_id,
+    b.chars
+FROM all_blocks AS b
+JOIN conversations AS c USING (session_id, agent)
+JOIN transcripts AS t USING (transcript)
+LEFT JOIN response_names AS r USING (response_id);
 
 -- Content, each piece once a conversation: a line that stands in several transcripts of one
 -- session counts where it stands first, and progress lines only where there is nothing else.
-CREATE OR REPLACE TEMP TABLE pieces AS
-WITH known AS (
-    SELECT
-        *,
-        try_cast(uuid AS UUID) AS line_uuid,
-        from_progress AND NOT bool_and(from_progress) OVER (PARTITION BY conversation) AS is_echo
-    FROM (
-        SELECT block, conversation, transcript_no, line_no, part, block_no, kind, uuid, from_progress
-        FROM block_lines
-    )
+-- Few stand more than once, so that only those with the same uuid are looked at closely.
+CREATE OR REPLACE TEMP TABLE echoes AS
+WITH counted AS (
+    SELECT row_no, conversation, transcript_no, line_no, part, block_no, ts, uuid, kind
+    FROM block_lines
+    WHERE NOT from_progress
+        OR conversation NOT IN (SELECT conversation FROM block_lines WHERE NOT from_progress)
 ),
-kept AS (
-    SELECT min(block) AS block
-    FROM known
-    WHERE NOT is_echo
-    GROUP BY
-        conversation, line_uuid, block_no, kind,
-        CASE WHEN line_uuid IS NULL THEN transcript_no END,
-        CASE WHEN line_uuid IS NULL THEN line_no END,
-        CASE WHEN line_uuid IS NULL THEN part END
+repeated AS (
+    SELECT conversation, uuid, block_no, kind
+    FROM counted
+    GROUP BY ALL
+    HAVING count(*) > 1
+),
+numbered AS (
+    SELECT
+        c.row_no,
+        try_cast(c.uuid AS UUID) AS line_uuid,
+        row_number() OVER (
+            PARTITION BY
+                c.conversation, line_uuid, c.block_no, c.kind,
+                -- A line without one is only itself.
+                CASE WHEN line_uuid IS NULL THEN (c.transcript_no, c.line_no, c.part) END
+            ORDER BY c.ts, c.transcript_no, c.line_no, c.part, c.row_no
+        ) AS time
+    FROM counted AS c
+    JOIN repeated AS r
+        ON r.conversation = c.conversation
+        AND r.uuid IS NOT DISTINCT FROM c.uuid
+        AND r.block_no = c.block_no
+        AND r.kind = c.kind
 )
-SELECT
-    block, conversation, transcript_no, line_no, part, block_no, ts, kind, subtype, response,
-    chars, tool_use_id
-FROM block_lines
-WHERE block IN (SELECT block FROM kept);
+SELECT row_no FROM numbered WHERE time > 1
+UNION ALL
+SELECT row_no FROM block_lines ANTI JOIN counted USING (row_no);
+
+CREATE OR REPLACE TEMP VIEW pieces AS
+SELECT * FROM block_lines ANTI JOIN echoes USING (row_no);

@@ -1,10 +1,34 @@
--- The published rows, with their names again.
+-- The published rows, with their names again, in the order in which they are written.
 --
--- Reads   responses, placed (turns.sql), charges, priced, tool_calls, context_blocks,
---         conversations, transcripts, response_names (lines.sql)
--- Makes   published_parsed_turns, published_tool_calls, published_context_blocks
+-- Reads   responses, placed (turns.sql), priced, billed_iterations, tool_calls, context_blocks,
+--         response_names (lines.sql), all_usage, all_blocks
+-- Makes   published_parsed_turns, published_tool_calls, published_context_blocks: views, for each
+--         of them is read once
 
-CREATE OR REPLACE TEMP TABLE published_parsed_turns AS
+-- What the rows of all three tables say of their response. `turn` is its place in the order.
+CREATE OR REPLACE TEMP TABLE named_turns AS
+SELECT
+    r.response,
+    row_number() OVER (ORDER BY r.day, r.conversation, r.ts, r.response)::INTEGER AS turn,
+    r.conversation,
+    r.day,
+    r.ts,
+    n.response_id,
+    o.session_id,
+    o.agent,
+    o.project,
+    o.transcript,
+    e.response_id AS epoch,
+    p.epoch_position,
+    p.epoch_start,
+    p.previous_response
+FROM responses AS r
+JOIN placed AS p USING (response)
+JOIN all_usage AS o ON o.rowid = r.origin
+JOIN response_names AS n ON n.response = r.response
+JOIN response_names AS e ON e.response = p.epoch;
+
+CREATE OR REPLACE TEMP VIEW published_parsed_turns AS
 WITH runs AS (
     -- Ordered, so that the sum of floats is the same every time; one unpriced run makes the
     -- whole unpriced.
@@ -22,7 +46,7 @@ WITH runs AS (
         list_sum(list(usd_web_search ORDER BY iteration)) AS usd_web_search,
         bool_and(usd IS NOT NULL) AS is_priced
     FROM priced
-    WHERE response IN (SELECT response FROM billed_iterations)
+    SEMI JOIN billed_iterations USING (response)
     GROUP BY response
 ),
 bills AS (
@@ -34,47 +58,47 @@ bills AS (
         web_search_requests, usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output,
         usd_web_search, usd IS NOT NULL
     FROM priced
-    WHERE response NOT IN (SELECT response FROM billed_iterations)
+    ANTI JOIN billed_iterations USING (response)
 )
 SELECT
-    r.day,
-    n.response_id,
-    r.message_id,
-    r.request_id,
+    t.day,
+    t.response_id,
+    w.message_id,
+    w.request_id,
     r.has_request_id,
-    c.session_id,
-    c.agent,
-    r.project,
-    r.ts,
+    t.session_id,
+    t.agent,
+    t.project,
+    t.ts,
     r.last_ts,
-    r.model,
-    r.stop_reason,
-    r.stop_reason IS NOT NULL AS usage_final,
+    w.model,
+    w.stop_reason,
+    r.is_final AS usage_final,
     r.from_progress,
     r.lines,
     r.conversations,
     r.usage_conflict,
-    r.input_tokens,
-    r.write_5m_tokens,
-    r.write_1h_tokens,
-    r.ttl_known,
-    r.read_tokens,
-    r.output_tokens,
-    r.thinking_tokens,
+    w.input_tokens,
+    w.write_5m_tokens,
+    w.write_1h_tokens,
+    w.ttl_known,
+    w.read_tokens,
+    w.output_tokens,
+    w.thinking_tokens,
     b.web_search_requests,
     b.billed_tokens
-        - (r.input_tokens + r.write_5m_tokens + r.write_1h_tokens + r.read_tokens + r.output_tokens)
+        - (w.input_tokens + w.write_5m_tokens + w.write_1h_tokens + w.read_tokens + w.output_tokens)
         AS billed_extra_tokens,
-    r.speed,
-    r.inference_geo,
-    r.service_tier,
-    r.effort,
-    r.version,
+    w.speed,
+    w.inference_geo,
+    w.service_tier,
+    w.effort,
+    w.version,
     r.prompt_tokens,
-    e.response_id AS epoch,
-    p.epoch_position,
-    p.epoch_start,
-    CASE WHEN p.epoch_start IS NULL THEN p.previous_prompt_tokens ELSE 0 END
+    t.epoch,
+    t.epoch_position,
+    t.epoch_start,
+    CASE WHEN t.epoch_start IS NULL THEN p.previous_prompt_tokens ELSE 0 END
         AS previous_prompt_tokens,
     q.response_id AS previous_response_id,
     CASE WHEN b.is_priced THEN b.usd_input END AS usd_input,
@@ -89,57 +113,69 @@ SELECT
     END AS usd,
     t.transcript,
     r.line_no
-FROM responses AS r
-JOIN placed AS p ON p.response = r.response AND p.conversation = r.conversation
-JOIN bills AS b ON b.response = r.response
-JOIN response_names AS n ON n.response = r.response
-JOIN response_names AS e ON e.response = p.epoch
+FROM named_turns AS t
+JOIN responses AS r USING (response)
+JOIN placed AS p USING (response)
+JOIN bills AS b USING (response)
+JOIN all_usage AS w ON w.rowid = r.winner
 LEFT JOIN response_names AS q ON q.response = p.previous_response
-JOIN conversations AS c ON c.conversation = r.conversation
-JOIN transcripts AS t ON t.transcript_no = r.transcript_no
-WHERE r.wanted
-ORDER BY r.day, r.conversation, r.ts, r.response;
+ORDER BY t.turn;
 
-CREATE OR REPLACE TEMP TABLE published_tool_calls AS
+CREATE OR REPLACE TEMP VIEW published_tool_calls AS
 SELECT
-    k.day,
+    t.day,
     k.tool_use_id,
-    n.response_id,
-    c.session_id,
-    c.agent,
-    k.* EXCLUDE (
-        day, tool_use_id, response, conversation, transcript_no, line_no, result_transcript_no,
-        result_line_no, web_searches
-    ),
-    t.transcript,
-    k.line_no,
-    u.transcript AS result_transcript,
-    k.result_line_no
+    t.response_id,
+    t.session_id,
+    t.agent,
+    t.project,
+    c.ts,
+    coalesce(c.tool_name, 'unnamed') AS tool_name,
+    c.target,
+    c.input_hash,
+    c.chars AS input_chars,
+    CASE WHEN k.result_row_no IS NULL THEN 'no_result' WHEN b.is_error THEN 'error' ELSE 'ok' END
+        AS outcome,
+    b.ts AS result_ts,
+    b.chars AS result_chars,
+    b.content_hash AS result_hash,
+    b.error_text,
+    b.denial,
+    b.subagent,
+    b.subagent_tokens,
+    c.transcript,
+    c.line_no,
+    b.transcript AS result_transcript,
+    b.line_no AS result_line_no
 FROM tool_calls AS k
-JOIN response_names AS n USING (response)
-JOIN conversations AS c USING (conversation)
-JOIN transcripts AS t USING (transcript_no)
-LEFT JOIN transcripts AS u ON u.transcript_no = k.result_transcript_no
-ORDER BY k.day, k.conversation, k.ts, k.response, k.tool_use_id;
+JOIN named_turns AS t USING (response)
+JOIN all_blocks AS c ON c.rowid = k.row_no
+LEFT JOIN all_blocks AS b ON b.rowid = k.result_row_no
+ORDER BY t.day, t.conversation, c.ts, k.response, k.tool_use_id;
 
-CREATE OR REPLACE TEMP TABLE published_context_blocks AS
+CREATE OR REPLACE TEMP VIEW published_context_blocks AS
 SELECT
-    b.day,
-    n.response_id,
-    b.block_no,
-    c.session_id,
-    c.agent,
-    e.response_id AS epoch,
-    b.* EXCLUDE (
-        day, response, block_no, conversation, epoch, source_response, transcript_no, line_no
-    ),
+    t.day,
+    t.response_id,
+    b.block_no::INTEGER AS block_no,
+    t.session_id,
+    t.agent,
+    t.epoch,
+    t.epoch_position,
+    t.ts,
+    coalesce(b.kind, p.kind) AS kind,
+    CASE WHEN b.kind IS NULL THEN p.subtype ELSE b.subtype END AS subtype,
+    b.basis,
+    b.tokens,
+    b.end_token - b.tokens AS start_token,
+    b.end_token,
+    b.chars,
+    CASE WHEN b.kind IS NULL THEN p.tool_use_id END AS tool_use_id,
     s.response_id AS source_response_id,
-    t.transcript,
-    b.line_no
+    p.transcript,
+    p.line_no
 FROM context_blocks AS b
-JOIN response_names AS n USING (response)
-JOIN response_names AS e ON e.response = b.epoch
-JOIN conversations AS c USING (conversation)
+JOIN named_turns AS t USING (response)
 LEFT JOIN response_names AS s ON s.response = b.source_response
-LEFT JOIN transcripts AS t USING (transcript_no)
-ORDER BY b.day, b.conversation, b.ts, b.response, b.block_no;
+LEFT JOIN all_blocks AS p ON p.rowid = b.row_no
+ORDER BY t.turn, b.block_no;

@@ -205,8 +205,7 @@ def _rows(
     _load(con, "all_blocks", lake, LINE_BLOCKS, near)
     _register(con, "named_transcript_days", _transcript_days(sorted(everywhere), holdings))
     con.execute(_script("lines"))
-    con.execute("DROP TABLE all_usage; DROP TABLE all_blocks")
-    _register(con, "response_days", _quarters(con, calendar))
+    _register(con, "response_days", _quarters(con, calendar, set(days)))
     _iterations(con)
     for script in ("turns", "calls", "blocks", "charges"):
         con.execute(_script(script))
@@ -233,16 +232,19 @@ def _load(
         _register(con, name, schema.empty_table())
 
 
-def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
+def _quarters(
+    con: duckdb.DuckDBPyConnection, calendar: Calendar, wanted: set[date]
+) -> pa.Table:
     """The day of each quarter of an hour; no zone changes its offset within one."""
     quarters = con.execute(
-        "SELECT DISTINCT epoch_us(ts) // 900000000 AS quarter FROM usage_lines ORDER BY quarter"
+        "SELECT DISTINCT epoch_us(first_ts) // 900000000 AS quarter FROM extents ORDER BY quarter"
     ).fetchall()
-    moments = [datetime.fromtimestamp(q * 900, UTC) for (q,) in quarters]
+    days = [calendar.day_at(datetime.fromtimestamp(q * 900, UTC)) for (q,) in quarters]
     return pa.table(
         {
             "quarter": pa.array([q for (q,) in quarters], pa.int64()),
-            "day": pa.array([calendar.day_at(moment) for moment in moments], pa.date32()),
+            "day": pa.array(days, pa.date32()),
+            "wanted": pa.array([day in wanted for day in days], pa.bool_()),
         }
     )
 
@@ -270,8 +272,8 @@ def _iterations(con: duckdb.DuckDBPyConnection) -> None:
     output is not billed; a fallback is never written to the cache for an hour.
     """
     rows = con.execute(
-        "SELECT response, iterations FROM usage_lines WHERE iterations IS NOT NULL "
-        "AND line IN (SELECT min(line) FROM usage_lines GROUP BY response) ORDER BY response"
+        "SELECT e.response, w.iterations FROM extents AS e JOIN all_usage AS w "
+        "ON w.rowid = e.winner WHERE w.iterations IS NOT NULL ORDER BY e.response"
     ).fetchall()
     billed: dict[str, list[Any]] = {name: [] for name in _ITERATION_SCHEMA.names}
     last: dict[str, list[Any]] = {"response": [], "prompt_tokens": []}
