@@ -5,7 +5,7 @@
 -- the results and texts after it, which share the rest by characters.
 --
 -- Reads   places, placed (turns.sql), pieces (lines.sql)
--- Makes   context_blocks      with the line of each block in all_blocks
+-- Makes   context_blocks      each with its line, where it has one
 
 CREATE OR REPLACE TEMP TABLE targets AS
 SELECT
@@ -35,18 +35,18 @@ SELECT
         o.row_no, (o.ts, o.transcript_no, o.line_no, o.part, o.block_no, o.row_no)
     ) AS row_no,
     0 AS place,
-    greatest(sum(o.chars), 1)::BIGINT AS chars,
-    TRUE AS is_output
+    'output' AS kind,
+    greatest(sum(o.chars), 1)::BIGINT AS chars
 FROM targets AS t
 JOIN pieces AS o ON o.response = t.previous_response AND o.conversation = t.conversation
 WHERE t.continues AND o.kind IN ('output_text', 'thinking', 'tool_use')
 GROUP BY t.response
 UNION ALL
-SELECT t.response, p.row_no, p.place, greatest(p.chars, 1), FALSE
+SELECT t.response, p.row_no, p.place, p.kind, greatest(p.chars, 1)
 FROM targets AS t
 JOIN places AS p ON p.link = t.link - 1 AND p.conversation = t.conversation
 -- What a compaction swept away does not enter any more.
-WHERE p.row_no IS NOT NULL AND NOT p.is_boundary AND p.place > t.boundary;
+WHERE p.row_no IS NOT NULL AND p.kind <> 'boundary' AND p.place > t.boundary;
 
 CREATE OR REPLACE TEMP TABLE sized AS
 WITH totals AS (
@@ -55,13 +55,13 @@ WITH totals AS (
         any_value(t.prompt_tokens - t.held_tokens) AS growth,
         any_value(t.continues) AS continues,
         -- NULL where there is no output, or no count of it.
-        any_value(t.counted_output) FILTER (e.is_output) AS counted,
+        any_value(t.counted_output) FILTER (e.kind = 'output') AS counted,
         count(*) AS pieces,
         CASE WHEN counted IS NULL THEN 0
             WHEN pieces = 1 AND growth - counted <= 32 THEN growth
             ELSE counted END AS output_tokens,
         -- What shares the rest, in characters.
-        sum(CASE WHEN e.is_output AND t.counted_output IS NOT NULL THEN 0 ELSE e.chars END)
+        sum(CASE WHEN e.kind = 'output' AND t.counted_output IS NOT NULL THEN 0 ELSE e.chars END)
             AS weight_all
     FROM entering AS e
     JOIN targets AS t USING (response)
@@ -71,7 +71,7 @@ weighed AS (
     SELECT
         e.*,
         t.* EXCLUDE (response),
-        e.is_output AND t.counted IS NOT NULL AS is_counted,
+        e.kind = 'output' AND t.counted IS NOT NULL AS is_counted,
         CASE WHEN is_counted THEN 0 ELSE e.chars END AS weight
     FROM entering AS e
     JOIN totals AS t USING (response)
@@ -103,7 +103,7 @@ shared AS (
 SELECT
     response,
     row_no,
-    is_output,
+    kind,
     piece,
     chars,
     (share_to - share_before + CASE WHEN is_counted THEN output_tokens ELSE 0 END)::BIGINT AS tokens,
@@ -153,13 +153,13 @@ UNION ALL
 SELECT
     h.response,
     s.piece - 1 + h.has_base::INTEGER,
-    CASE WHEN s.is_output THEN 'output' END,
+    s.kind,
     NULL,
     s.basis,
     s.tokens,
     h.base_tokens + s.end_token,
     s.chars,
-    CASE WHEN s.is_output THEN h.previous_response END,
+    CASE WHEN s.kind = 'output' THEN h.previous_response END,
     s.row_no
 FROM sized AS s
 JOIN held AS h USING (response)

@@ -1,7 +1,7 @@
 -- Tool calls and what came back.
 --
 -- Reads   responses (turns.sql), block_lines, transcript_days (lines.sql)
--- Makes   tool_calls      each call with its line and that of its result, in all_blocks
+-- Makes   tool_calls      each call with its line and that of its result
 
 CREATE OR REPLACE TEMP TABLE tool_calls AS
 WITH calls AS (
@@ -29,6 +29,8 @@ recorded AS (
         k.response,
         k.row_no,
         c.conversation,
+        c.ts,
+        c.tool_name,
         coalesce(n.next_day, c.day) AS last_day
     FROM calls AS k
     JOIN block_lines AS c ON c.row_no = k.row_no
@@ -49,6 +51,15 @@ results AS (
     WHERE b.day <= c.last_day
     GROUP BY c.row_no
 )
-SELECT c.tool_use_id, c.response, c.row_no, r.result_row_no
+SELECT
+    c.tool_use_id,
+    c.response,
+    c.row_no,
+    c.ts,
+    c.tool_name,
+    b.row_no AS result_row_no,
+    b.is_error,
+    b.web_searches
 FROM recorded AS c
-LEFT JOIN results AS r USING (row_no);
+LEFT JOIN results AS r USING (row_no)
+LEFT JOIN block_lines AS b ON b.row_no = r.result_row_no;

@@ -1,16 +1,15 @@
 -- What each response is billed for: one charge, or one for each billed run inside it.
 --
--- Reads   responses (turns.sql), tool_calls (calls.sql), all_usage, all_blocks, billed_iterations
+-- Reads   responses (turns.sql), tool_calls (calls.sql), all_usage, billed_iterations
 -- Makes   charges
 
 CREATE OR REPLACE TEMP TABLE charges AS
 WITH searched AS (
     -- A search that ran beside the response is known only from its result.
-    SELECT k.response, sum(b.web_searches)::BIGINT AS web_searches
-    FROM tool_calls AS k
-    JOIN all_blocks AS b ON b.rowid = k.result_row_no
-    WHERE b.web_searches > 0
-    GROUP BY k.response
+    SELECT response, sum(web_searches)::BIGINT AS web_searches
+    FROM tool_calls
+    WHERE web_searches > 0
+    GROUP BY response
 ),
 wanted AS (
     SELECT
@@ -28,7 +27,7 @@ wanted AS (
         CASE WHEN w.web_search_requests > 0 THEN w.web_search_requests
             ELSE coalesce(s.web_searches, 0) END AS searches
     FROM responses AS r
-    JOIN all_usage AS w ON w.rowid = r.winner
+    JOIN all_usage AS w ON w.row_no = r.winner
     LEFT JOIN searched AS s USING (response)
     WHERE r.wanted
 )

@@ -1,8 +1,8 @@
 -- The lines that may matter, with integers for names: the order of the integers is that of the
 -- names. Half a million rows of long names cost most where they are sorted, joined or copied; so
--- what follows works on narrow rows, and `row_no` leads back to the wide one for what is published.
+-- what follows works on narrow rows, and `row_no` leads back to what is published as it stands.
 --
--- Reads   all_usage, all_blocks     rows of line_usage and line_blocks, with their day
+-- Reads   all_usage, all_blocks     rows of line_usage and line_blocks, with their day and row_no
 --         named_transcript_days     for each transcript and day the next one on which it goes on
 --         wanted_days
 -- Makes   conversations, transcripts, transcript_days, response_names, usage_lines, extents,
@@ -24,12 +24,6 @@ JOIN copied AS c USING (uuid)
 GROUP BY u.response_id
 HAVING u.response_id <> min(c.first_id);
 
-UPDATE all_usage SET response_id = s.first_id
-FROM same_responses AS s WHERE all_usage.response_id = s.response_id;
-
-UPDATE all_blocks SET response_id = s.first_id
-FROM same_responses AS s WHERE all_blocks.response_id = s.response_id;
-
 CREATE OR REPLACE TEMP TABLE active AS
 SELECT DISTINCT session_id, agent
 FROM all_usage
@@ -39,17 +33,28 @@ WHERE day IN (SELECT day FROM wanted_days);
 CREATE OR REPLACE TEMP TABLE response_names AS
 SELECT response_id, row_number() OVER (ORDER BY response_id)::INTEGER AS response
 FROM (
-    SELECT DISTINCT response_id
-    FROM all_usage
+    SELECT DISTINCT coalesce(s.first_id, u.response_id) AS response_id
+    FROM all_usage AS u
     JOIN active USING (session_id, agent)
+    LEFT JOIN same_responses AS s USING (response_id)
 );
+
+-- Every id that they go by.
+CREATE OR REPLACE TEMP TABLE response_ids AS
+SELECT response_id, response
+FROM response_names
+ANTI JOIN same_responses USING (response_id)
+UNION ALL
+SELECT s.response_id, n.response
+FROM same_responses AS s
+JOIN response_names AS n ON n.response_id = s.first_id;
 
 CREATE OR REPLACE TEMP TABLE conversations AS
 SELECT session_id, agent, row_number() OVER (ORDER BY session_id, agent)::INTEGER AS conversation
 FROM (
     SELECT DISTINCT session_id, agent
     FROM all_usage
-    JOIN response_names USING (response_id)
+    JOIN response_ids USING (response_id)
 );
 
 CREATE OR REPLACE TEMP TABLE transcripts AS
@@ -68,10 +73,10 @@ LEFT JOIN (
     SELECT transcript, day, max(ts) AS last_ts FROM all_usage GROUP BY ALL
 ) AS u ON u.transcript = n.transcript AND u.day = n.day;
 
--- What decides among the lines of a response; `row_no` is that of all_usage.
+-- What decides among the lines of a response.
 CREATE OR REPLACE TEMP TABLE usage_lines AS
 SELECT
-    u.rowid AS row_no,
+    u.row_no,
     r.response,
     c.conversation,
     t.transcript_no,
@@ -89,7 +94,7 @@ SELECT
     d.last_ts,
     d.next_day
 FROM all_usage AS u
-JOIN response_names AS r USING (response_id)
+JOIN response_ids AS r USING (response_id)
 JOIN conversations AS c USING (session_id, agent)
 JOIN transcripts AS t USING (transcript)
 JOIN transcript_days AS d ON d.transcript_no = t.transcript_no AND d.day = u.day;
@@ -128,10 +133,9 @@ SELECT
 FROM usage_lines
 GROUP BY response;
 
--- `row_no` is that of all_blocks.
 CREATE OR REPLACE TEMP TABLE block_lines AS
 SELECT
-    b.rowid AS row_no,
+    b.row_no,
     r.response,
     c.conversation,
     t.transcript_no,
@@ -144,11 +148,14 @@ SELECT
     b.from_progress,
     b.kind,
     b.tool_use_id,
+    b.tool_name,
+    b.is_error,
+    b.web_searches,
     b.chars
 FROM all_blocks AS b
 JOIN conversations AS c USING (session_id, agent)
 JOIN transcripts AS t USING (transcript)
-LEFT JOIN response_names AS r USING (response_id);
+LEFT JOIN response_ids AS r USING (response_id);
 
 -- Content, each piece once a conversation: a line that stands in several transcripts of one
 -- session counts where it stands first, and progress lines only where there is nothing else.

@@ -1,32 +1,21 @@
--- The published rows, with their names again, in the order in which they are written.
+-- The published rows in the order in which they are written. They hold what was found out; for
+-- what stands in the lines they name the line, and responses go by their numbers (published.py).
 --
--- Reads   responses, placed (turns.sql), priced, billed_iterations, tool_calls, context_blocks,
---         response_names (lines.sql), all_usage, all_blocks
+-- Reads   responses, placed (turns.sql), priced, billed_iterations, tool_calls, context_blocks
 -- Makes   published_parsed_turns, published_tool_calls, published_context_blocks: views, for each
 --         of them is read once
 
--- What the rows of all three tables say of their response. `turn` is its place in the order.
-CREATE OR REPLACE TEMP TABLE named_turns AS
+-- A response and its place in the order.
+CREATE OR REPLACE TEMP TABLE ordered AS
 SELECT
-    r.response,
-    row_number() OVER (ORDER BY r.day, r.conversation, r.ts, r.response)::INTEGER AS turn,
-    r.conversation,
-    r.day,
-    r.ts,
-    n.response_id,
-    o.session_id,
-    o.agent,
-    o.project,
-    o.transcript,
-    e.response_id AS epoch,
-    p.epoch_position,
-    p.epoch_start,
-    p.previous_response
-FROM responses AS r
-JOIN placed AS p USING (response)
-JOIN all_usage AS o ON o.rowid = r.origin
-JOIN response_names AS n ON n.response = r.response
-JOIN response_names AS e ON e.response = p.epoch;
+    response,
+    row_number() OVER (ORDER BY day, conversation, ts, response)::INTEGER AS turn,
+    day,
+    conversation,
+    ts,
+    origin
+FROM responses
+WHERE wanted;
 
 CREATE OR REPLACE TEMP VIEW published_parsed_turns AS
 WITH runs AS (
@@ -61,46 +50,27 @@ bills AS (
     ANTI JOIN billed_iterations USING (response)
 )
 SELECT
-    t.day,
-    t.response_id,
-    w.message_id,
-    w.request_id,
+    r.day,
+    r.response AS response_id,
+    p.epoch,
+    p.previous_response AS previous_response_id,
+    r.winner,
+    r.origin,
     r.has_request_id,
-    t.session_id,
-    t.agent,
-    t.project,
-    t.ts,
+    r.ts,
     r.last_ts,
-    w.model,
-    w.stop_reason,
     r.is_final AS usage_final,
     r.from_progress,
     r.lines,
     r.conversations,
     r.usage_conflict,
-    w.input_tokens,
-    w.write_5m_tokens,
-    w.write_1h_tokens,
-    w.ttl_known,
-    w.read_tokens,
-    w.output_tokens,
-    w.thinking_tokens,
     b.web_search_requests,
-    b.billed_tokens
-        - (w.input_tokens + w.write_5m_tokens + w.write_1h_tokens + w.read_tokens + w.output_tokens)
-        AS billed_extra_tokens,
-    w.speed,
-    w.inference_geo,
-    w.service_tier,
-    w.effort,
-    w.version,
+    b.billed_tokens - r.tokens AS billed_extra_tokens,
     r.prompt_tokens,
-    t.epoch,
-    t.epoch_position,
-    t.epoch_start,
-    CASE WHEN t.epoch_start IS NULL THEN p.previous_prompt_tokens ELSE 0 END
+    p.epoch_position,
+    p.epoch_start,
+    CASE WHEN p.epoch_start IS NULL THEN p.previous_prompt_tokens ELSE 0 END
         AS previous_prompt_tokens,
-    q.response_id AS previous_response_id,
     CASE WHEN b.is_priced THEN b.usd_input END AS usd_input,
     CASE WHEN b.is_priced THEN b.usd_write_5m END AS usd_write_5m,
     CASE WHEN b.is_priced THEN b.usd_write_1h END AS usd_write_1h,
@@ -110,72 +80,47 @@ SELECT
     CASE WHEN b.is_priced
         THEN b.usd_input + b.usd_write_5m + b.usd_write_1h + b.usd_read + b.usd_output
             + b.usd_web_search
-    END AS usd,
-    t.transcript,
-    r.line_no
-FROM named_turns AS t
+    END AS usd
+FROM ordered AS o
 JOIN responses AS r USING (response)
 JOIN placed AS p USING (response)
 JOIN bills AS b USING (response)
-JOIN all_usage AS w ON w.rowid = r.winner
-LEFT JOIN response_names AS q ON q.response = p.previous_response
-ORDER BY t.turn;
+ORDER BY o.turn;
 
 CREATE OR REPLACE TEMP VIEW published_tool_calls AS
 SELECT
-    t.day,
-    k.tool_use_id,
-    t.response_id,
-    t.session_id,
-    t.agent,
-    t.project,
-    c.ts,
-    coalesce(c.tool_name, 'unnamed') AS tool_name,
-    c.target,
-    c.input_hash,
-    c.chars AS input_chars,
-    CASE WHEN k.result_row_no IS NULL THEN 'no_result' WHEN b.is_error THEN 'error' ELSE 'ok' END
-        AS outcome,
-    b.ts AS result_ts,
-    b.chars AS result_chars,
-    b.content_hash AS result_hash,
-    b.error_text,
-    b.denial,
-    b.subagent,
-    b.subagent_tokens,
-    c.transcript,
-    c.line_no,
-    b.transcript AS result_transcript,
-    b.line_no AS result_line_no
+    o.day,
+    k.response AS response_id,
+    o.origin,
+    k.row_no AS call,
+    k.result_row_no AS result,
+    coalesce(k.tool_name, 'unnamed') AS tool_name,
+    CASE WHEN k.result_row_no IS NULL THEN 'no_result' WHEN k.is_error THEN 'error' ELSE 'ok' END
+        AS outcome
 FROM tool_calls AS k
-JOIN named_turns AS t USING (response)
-JOIN all_blocks AS c ON c.rowid = k.row_no
-LEFT JOIN all_blocks AS b ON b.rowid = k.result_row_no
-ORDER BY t.day, t.conversation, c.ts, k.response, k.tool_use_id;
+JOIN ordered AS o USING (response)
+ORDER BY o.day, o.conversation, k.ts, k.response, k.tool_use_id;
 
 CREATE OR REPLACE TEMP VIEW published_context_blocks AS
 SELECT
-    t.day,
-    t.response_id,
+    o.day,
+    b.response AS response_id,
+    p.epoch,
+    b.source_response AS source_response_id,
+    o.origin,
+    b.row_no AS piece,
+    CASE WHEN b.kind <> 'output' THEN b.row_no END AS content,
     b.block_no::INTEGER AS block_no,
-    t.session_id,
-    t.agent,
-    t.epoch,
-    t.epoch_position,
-    t.ts,
-    coalesce(b.kind, p.kind) AS kind,
-    CASE WHEN b.kind IS NULL THEN p.subtype ELSE b.subtype END AS subtype,
+    p.epoch_position,
+    o.ts,
+    b.kind,
+    b.subtype,
     b.basis,
     b.tokens,
     b.end_token - b.tokens AS start_token,
     b.end_token,
-    b.chars,
-    CASE WHEN b.kind IS NULL THEN p.tool_use_id END AS tool_use_id,
-    s.response_id AS source_response_id,
-    p.transcript,
-    p.line_no
+    b.chars
 FROM context_blocks AS b
-JOIN named_turns AS t USING (response)
-LEFT JOIN response_names AS s ON s.response = b.source_response
-LEFT JOIN all_blocks AS p ON p.rowid = b.row_no
-ORDER BY t.turn, b.block_no;
+JOIN ordered AS o USING (response)
+JOIN placed AS p USING (response)
+ORDER BY o.turn, b.block_no;

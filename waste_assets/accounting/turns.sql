@@ -1,6 +1,6 @@
 -- From usage lines to responses: one row each, with its place in its conversation.
 --
--- Reads   usage_lines, extents, pieces (lines.sql), all_usage
+-- Reads   usage_lines, extents, pieces (lines.sql)
 --         response_days   the day of each quarter of an hour that occurs, and whether it is wanted
 --         last_iterations the prompt of the last run, where there are several in a response
 -- Makes   responses, places, placed
@@ -14,7 +14,7 @@ SELECT
 FROM usage_lines
 GROUP BY response, conversation;
 
--- What was billed is that of one whole row of all_usage, the winner.
+-- What was billed is that of one whole line, the winner.
 CREATE OR REPLACE TEMP TABLE responses AS
 SELECT
     e.response,
@@ -35,6 +35,7 @@ SELECT
     -- With several runs inside a response the top level sums them; the context is the last one's.
     coalesce(i.prompt_tokens, w.prompt_tokens) AS prompt_tokens,
     w.output_tokens,
+    w.prompt_tokens + w.output_tokens AS tokens,
     w.is_final
 FROM extents AS e
 JOIN usage_lines AS w ON w.row_no = e.winner
@@ -52,17 +53,17 @@ CREATE OR REPLACE TEMP TABLE places AS
 WITH happenings AS (
     SELECT
         conversation, unnest(first_line), -1 AS block_no,
-        response, NULL AS row_no, NULL AS chars, FALSE AS is_boundary
+        response, NULL AS row_no, NULL AS kind, NULL AS chars
     FROM appearances
     UNION ALL
     SELECT
         conversation, ts, transcript_no, line_no, part, block_no,
-        NULL, row_no, chars, kind = 'boundary'
+        NULL, row_no, kind, chars
     FROM pieces
     WHERE kind NOT IN ('output_text', 'thinking', 'tool_use')
 )
 SELECT
-    conversation, response, row_no, chars, is_boundary,
+    conversation, response, row_no, kind, chars,
     row_number() OVER happened::INTEGER AS place,
     count(response) OVER (happened ROWS UNBOUNDED PRECEDING)::INTEGER AS link
 FROM happenings
@@ -89,7 +90,7 @@ CREATE OR REPLACE TEMP TABLE placed AS
 WITH boundaries AS (
     SELECT conversation, link + 1 AS link, max(place) AS boundary
     FROM places
-    WHERE is_boundary
+    WHERE kind = 'boundary'
     GROUP BY ALL
 ),
 broken AS (
