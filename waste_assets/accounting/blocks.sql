@@ -28,6 +28,7 @@ SELECT
 FROM placed;
 
 -- The pieces that entered with each response; the output of the response before comes first.
+-- `weight` is what shares the growth: the characters, unless the provider counted the tokens.
 CREATE OR REPLACE TEMP TABLE entering AS
 SELECT
     t.response,
@@ -36,13 +37,16 @@ SELECT
     ) AS row_no,
     0 AS place,
     'output' AS kind,
-    greatest(sum(o.chars), 1)::BIGINT AS chars
+    greatest(sum(o.chars), 1)::BIGINT AS chars,
+    CASE WHEN any_value(t.counted_output) IS NULL THEN greatest(sum(o.chars), 1) ELSE 0 END::BIGINT
+        AS weight
 FROM targets AS t
 JOIN pieces AS o ON o.response = t.previous_response AND o.conversation = t.conversation
 WHERE t.continues AND o.kind IN ('output_text', 'thinking', 'tool_use')
 GROUP BY t.response
 UNION ALL
-SELECT t.response, p.row_no, p.place, p.kind, greatest(p.chars, 1)
+SELECT
+    t.response, p.row_no, p.place, p.kind, greatest(p.chars, 1) AS chars, greatest(p.chars, 1)
 FROM targets AS t
 JOIN places AS p ON p.link = t.link - 1 AND p.conversation = t.conversation
 -- What a compaction swept away does not enter any more.
@@ -51,40 +55,37 @@ WHERE p.row_no IS NOT NULL AND p.kind <> 'boundary' AND p.place > t.boundary;
 CREATE OR REPLACE TEMP TABLE sized AS
 WITH totals AS (
     SELECT
-        e.response,
-        any_value(t.prompt_tokens - t.held_tokens) AS growth,
-        any_value(t.continues) AS continues,
-        -- NULL where there is no output, or no count of it.
-        any_value(t.counted_output) FILTER (e.kind = 'output') AS counted,
+        response,
         count(*) AS pieces,
-        CASE WHEN counted IS NULL THEN 0
-            WHEN pieces = 1 AND growth - counted <= 32 THEN growth
-            ELSE counted END AS output_tokens,
-        -- What shares the rest, in characters.
-        sum(CASE WHEN e.kind = 'output' AND t.counted_output IS NOT NULL THEN 0 ELSE e.chars END)
-            AS weight_all
-    FROM entering AS e
-    JOIN targets AS t USING (response)
-    GROUP BY e.response
+        sum(weight) AS weight_all,
+        bool_or(kind = 'output') AS has_output
+    FROM entering
+    GROUP BY response
 ),
-weighed AS (
+grown AS (
     SELECT
-        e.*,
-        t.* EXCLUDE (response),
-        e.kind = 'output' AND t.counted IS NOT NULL AS is_counted,
-        CASE WHEN is_counted THEN 0 ELSE e.chars END AS weight
-    FROM entering AS e
-    JOIN totals AS t USING (response)
+        t.response,
+        s.pieces,
+        s.weight_all,
+        t.continues,
+        t.prompt_tokens - t.held_tokens AS growth,
+        -- NULL where there is no output, or no count of it.
+        CASE WHEN s.has_output THEN t.counted_output END AS counted,
+        CASE WHEN counted IS NULL THEN 0
+            WHEN s.pieces = 1 AND growth - counted <= 32 THEN growth
+            ELSE counted END AS output_tokens
+    FROM totals AS s
+    JOIN targets AS t USING (response)
 ),
+-- Running sums keep the parts adding up to the whole.
 summed AS (
     SELECT
         *,
         row_number() OVER entered AS piece,
         sum(weight) OVER entered AS weight_to
-    FROM weighed
+    FROM entering
     WINDOW entered AS (PARTITION BY response ORDER BY place ROWS UNBOUNDED PRECEDING)
 ),
--- Running sums keep the parts adding up to the whole.
 shared AS (
     SELECT
         *,
@@ -99,6 +100,7 @@ shared AS (
             ELSE (growth - output_tokens) * (weight_to - weight) // greatest(weight_all, 1)
         END AS share_before
     FROM summed
+    JOIN grown USING (response)
 )
 SELECT
     response,
@@ -106,12 +108,14 @@ SELECT
     kind,
     piece,
     chars,
-    (share_to - share_before + CASE WHEN is_counted THEN output_tokens ELSE 0 END)::BIGINT AS tokens,
+    (share_to - share_before + CASE WHEN kind = 'output' THEN output_tokens ELSE 0 END)::BIGINT
+        AS tokens,
     -- Counted from the end of what the prompt held before.
     (output_tokens + share_to)::BIGINT AS end_token,
     CASE
         WHEN NOT continues THEN 'estimated'
-        WHEN pieces = 1 OR is_counted OR (pieces = 2 AND counted IS NOT NULL) THEN 'measured'
+        WHEN pieces = 1 THEN 'measured'
+        WHEN counted IS NOT NULL AND (kind = 'output' OR pieces = 2) THEN 'measured'
         ELSE 'apportioned'
     END AS basis
 FROM shared;

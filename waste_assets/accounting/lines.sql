@@ -157,43 +157,38 @@ JOIN conversations AS c USING (session_id, agent)
 JOIN transcripts AS t USING (transcript)
 LEFT JOIN response_ids AS r USING (response_id);
 
--- Content, each piece once a conversation: a line that stands in several transcripts of one
--- session counts where it stands first, and progress lines only where there is nothing else.
--- Few stand more than once, so that only those with the same uuid are looked at closely.
+-- Content, each piece once a conversation: progress lines only where there is nothing else, and a
+-- line that stands in several transcripts of one session counts where it stands first. Few do; so
+-- only those whose uuid is seen twice are looked at closely.
 CREATE OR REPLACE TEMP TABLE echoes AS
-WITH counted AS (
-    SELECT row_no, conversation, transcript_no, line_no, part, block_no, ts, uuid, kind
-    FROM block_lines
-    WHERE NOT from_progress
-        OR conversation NOT IN (SELECT conversation FROM block_lines WHERE NOT from_progress)
-),
-repeated AS (
+SELECT row_no
+FROM block_lines
+WHERE from_progress
+    AND conversation IN (SELECT conversation FROM block_lines WHERE NOT from_progress);
+
+INSERT INTO echoes
+WITH repeated AS (
     SELECT conversation, uuid, block_no, kind
-    FROM counted
+    FROM block_lines
     GROUP BY ALL
     HAVING count(*) > 1
-),
-numbered AS (
-    SELECT
-        c.row_no,
-        try_cast(c.uuid AS UUID) AS line_uuid,
-        row_number() OVER (
-            PARTITION BY
-                c.conversation, line_uuid, c.block_no, c.kind,
-                -- A line without one is only itself.
-                CASE WHEN line_uuid IS NULL THEN (c.transcript_no, c.line_no, c.part) END
-            ORDER BY c.ts, c.transcript_no, c.line_no, c.part, c.row_no
-        ) AS time
-    FROM counted AS c
-    JOIN repeated AS r
-        ON r.conversation = c.conversation
-        AND r.uuid IS NOT DISTINCT FROM c.uuid
-        AND r.block_no = c.block_no
-        AND r.kind = c.kind
 )
-SELECT row_no FROM numbered WHERE time > 1
-UNION ALL
-SELECT row_no FROM block_lines ANTI JOIN counted USING (row_no);
+SELECT b.row_no
+FROM block_lines AS b
+ANTI JOIN echoes AS e ON e.row_no = b.row_no
+JOIN repeated AS r
+    ON r.conversation = b.conversation
+    AND r.uuid IS NOT DISTINCT FROM b.uuid
+    AND r.block_no = b.block_no
+    AND r.kind = b.kind
+QUALIFY row_number() OVER (
+    PARTITION BY
+        b.conversation, try_cast(b.uuid AS UUID), b.block_no, b.kind,
+        -- A line without a uuid is only itself.
+        CASE WHEN try_cast(b.uuid AS UUID) IS NULL
+            THEN (b.transcript_no, b.line_no, b.part) END
+    ORDER BY b.ts, b.transcript_no, b.line_no, b.part, b.row_no
+) > 1;
 
 CREATE OR REPLACE TEMP VIEW pieces AS
 SELECT * FROM block_lines ANTI JOIN echoes USING (row_no);

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import duckdb
@@ -23,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from waste_assets.accounting.crossings import shared_days
 from waste_assets.accounting.prices import price_charges
 from waste_assets.accounting.published import published
 from waste_assets.lake.lake import Lake
@@ -41,8 +43,8 @@ from waste_assets.transcripts.days import Calendar
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "1"
 _INPUTS = "waste.inputs"
-#: Days built at once: bounds what is held in memory, whatever the range.
-_BATCH_LINES = 80_000
+#: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
+_BATCH_LINES = 160_000
 
 
 @dataclass(frozen=True)
@@ -102,35 +104,17 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
 
 
 def copies_elsewhere(
-    con: duckdb.DuckDBPyConnection, lake: Lake, holdings: Holdings
+    con: duckdb.DuckDBPyConnection | None, lake: Lake, holdings: Holdings
 ) -> dict[date, set[date]]:
-    """For each day the other days on which lines of its responses stand.
+    """For each day the other days on which lines of its responses stand; see `shared_days`.
 
     Days that another process has added since the holdings were read are left to it.
     """
-    parts = lake.parts(LINE_USAGE)
-    if not parts:
-        return {}
-    pairs = con.execute(
-        """
-        WITH seen AS (
-            SELECT DISTINCT response_id, day
-            FROM read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})
-        ),
-        crossing AS (SELECT response_id FROM seen GROUP BY response_id HAVING count(*) > 1)
-        SELECT DISTINCT a.day, b.day
-        FROM crossing
-        JOIN seen AS a USING (response_id)
-        JOIN seen AS b USING (response_id)
-        WHERE a.day <> b.day
-        """,
-        {"parts": parts},
-    ).fetchall()
-    copies: dict[date, set[date]] = defaultdict(set)
-    for day, other in pairs:
-        if day in holdings.contents and other in holdings.contents:
-            copies[day].add(other)
-    return dict(copies)
+    return {
+        day: others & holdings.contents.keys()
+        for day, others in shared_days(con, lake).items()
+        if day in holdings.contents and others & holdings.contents.keys()
+    }
 
 
 def build(
@@ -155,25 +139,23 @@ def build(
     unread = sorted(day for day in needed if not facts.is_current(lake, day))
     read = [sizes[day] for day in unread]
     processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
-    with duckdb.connect(":memory:") as con:
-        copies = copies_elsewhere(con, lake, holdings)
-    batches = list(_batches(held, holdings))
+    copies = copies_elsewhere(None, lake, holdings)
+    batches = _batches(held, holdings)
     counted = [sum(sizes[day] for day in batch) for batch in batches]
     build_batch = partial(_build_batch, lake, holdings, copies, calendar.zone.key)
     processes.each(build_batch, batches, counted, watch("Accounting", sum(counted)))
 
 
-def _batches(days: list[date], holdings: Holdings) -> Iterable[list[date]]:
-    batch: list[date] = []
-    lines = 0
-    for day in days:
-        batch.append(day)
-        lines += holdings.contents[day].lines
-        if lines >= _BATCH_LINES:
-            yield batch
-            batch, lines = [], 0
-    if batch:
-        yield batch
+def _batches(days: list[date], holdings: Holdings) -> list[list[date]]:
+    """As few batches as memory allows, for each has its price, and as equal as days allow."""
+    ends = list(accumulate(holdings.contents[day].lines for day in days))
+    if not ends:
+        return []
+    count = -(-ends[-1] // _BATCH_LINES) or 1
+    batches: dict[int, list[date]] = defaultdict(list)
+    for day, start, end in zip(days, [0, *ends], ends, strict=False):
+        batches[(start + end) * count // (2 * ends[-1] + 1)].append(day)
+    return list(batches.values())
 
 
 def _build_batch(
@@ -230,7 +212,8 @@ def _lines(lake: Lake, table: Table, days: Iterable[date]) -> pa.Table:
             # Mapped: reading it otherwise takes twice as long.
             with pq.ParquetFile(path, memory_map=True) as part:
                 rows = part.read(table.column_names, use_threads=False)
-            parts.append(rows.append_column(schema.field("day"), pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)))
+            of_day = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
+            parts.append(rows.append_column(schema.field("day"), of_day))
     lines = pa.concat_tables(parts).combine_chunks()
     return lines.append_column("row_no", pa.array(np.arange(lines.num_rows, dtype=np.int32)))
 
@@ -246,9 +229,7 @@ def _by_day(rows: pa.Table, days: list[date]) -> Iterator[tuple[date, pa.Table]]
         yield day, rows.slice(start, end - start)
 
 
-def _quarters(
-    con: duckdb.DuckDBPyConnection, calendar: Calendar, wanted: set[date]
-) -> pa.Table:
+def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar, wanted: set[date]) -> pa.Table:
     """The day of each quarter of an hour; no zone changes its offset within one."""
     quarters = con.execute(
         "SELECT DISTINCT epoch_us(first_ts) // 900000000 AS quarter FROM extents ORDER BY quarter"
