@@ -4,164 +4,173 @@
 -- exactly what came in: the output of the first, whose size the provider counted as well, and
 -- the results and texts after it, which share the rest by characters.
 --
--- Reads   responses, places, placed (turns.sql), pieces (lines.sql)
--- Makes   context_blocks
+-- Reads   places, placed (turns.sql), pieces (lines.sql)
+-- Makes   context_blocks      each with its line, where it has one
 
 CREATE OR REPLACE TEMP TABLE targets AS
 SELECT
-    p.*,
-    p.epoch_start IS NULL OR p.epoch_start = 'inherited' AS continues,
+    conversation,
+    response,
+    link,
+    previous_response,
+    epoch_start,
+    prompt_tokens,
+    coalesce(boundary, 0) AS boundary,
+    epoch_start IS NULL OR epoch_start = 'inherited' AS continues,
     -- What the prompt already held: an epoch that began elsewhere inherits it.
-    CASE WHEN p.epoch_start IS NULL OR p.epoch_start = 'inherited'
-        THEN p.previous_prompt_tokens ELSE 0 END AS held_tokens,
+    CASE WHEN epoch_start IS NULL OR epoch_start = 'inherited'
+        THEN previous_prompt_tokens ELSE 0 END AS held_tokens,
     -- The output has the size that the provider counted, unless the prompt grew by less (the
     -- thinking in it was dropped) or its end was never recorded.
-    CASE WHEN before.stop_reason IS NOT NULL AND before.output_tokens > 0
-            AND before.output_tokens <= p.prompt_tokens - p.previous_prompt_tokens
-        THEN before.output_tokens END AS counted_output
-FROM placed AS p
-JOIN responses AS r ON r.response = p.response
-LEFT JOIN responses AS before ON before.response = p.previous_response
-WHERE p.owned AND r.wanted;
+    CASE WHEN previous_output_tokens > 0
+            AND previous_output_tokens <= prompt_tokens - previous_prompt_tokens
+        THEN previous_output_tokens END AS counted_output
+FROM placed;
 
 -- The pieces that entered with each response; the output of the response before comes first.
+-- `weight` is what shares the growth: the characters, unless the provider counted the tokens.
 CREATE OR REPLACE TEMP TABLE entering AS
 SELECT
     t.response,
-    min(o.block) AS block,
-    0 AS piece_order,
+    arg_min(
+        o.row_no, (o.ts, o.transcript_no, o.line_no, o.part, o.block_no, o.row_no)
+    ) AS row_no,
+    0 AS place,
+    'output' AS kind,
     greatest(sum(o.chars), 1)::BIGINT AS chars,
-    TRUE AS is_output
+    CASE WHEN any_value(t.counted_output) IS NULL THEN greatest(sum(o.chars), 1) ELSE 0 END::BIGINT
+        AS weight
 FROM targets AS t
 JOIN pieces AS o ON o.response = t.previous_response AND o.conversation = t.conversation
 WHERE t.continues AND o.kind IN ('output_text', 'thinking', 'tool_use')
 GROUP BY t.response
 UNION ALL
-SELECT t.response, p.block, p.place, greatest(i.chars, 1), FALSE
+SELECT
+    t.response, p.row_no, p.place, p.kind, greatest(p.chars, 1) AS chars, greatest(p.chars, 1)
 FROM targets AS t
-JOIN places AS p ON p.conversation = t.conversation AND p.next_response = t.response
-JOIN pieces AS i ON i.block = p.block
+JOIN places AS p ON p.link = t.link - 1 AND p.conversation = t.conversation
 -- What a compaction swept away does not enter any more.
-WHERE NOT p.is_boundary AND p.place > coalesce(t.boundary, 0);
+WHERE p.row_no IS NOT NULL AND p.kind <> 'boundary' AND p.place > t.boundary;
 
 CREATE OR REPLACE TEMP TABLE sized AS
-WITH weighed AS (
+WITH totals AS (
     SELECT
-        e.*,
-        t.prompt_tokens - t.held_tokens AS growth,
+        response,
+        count(*) AS pieces,
+        sum(weight) AS weight_all,
+        bool_or(kind = 'output') AS has_output
+    FROM entering
+    GROUP BY response
+),
+grown AS (
+    SELECT
+        t.response,
+        s.pieces,
+        s.weight_all,
         t.continues,
-        t.counted_output,
-        -- Running sums keep the parts adding up to the whole.
-        sum(e.chars) OVER before AS chars_to,
-        sum(CASE WHEN e.is_output THEN 0 ELSE e.chars END) OVER before AS other_to,
-        sum(e.chars) OVER whole AS chars_all,
-        sum(CASE WHEN e.is_output THEN 0 ELSE e.chars END) OVER whole AS other_all,
-        count(*) OVER whole AS pieces,
-        bool_or(e.is_output) OVER whole AND t.counted_output IS NOT NULL AS output_counts
-    FROM entering AS e
+        t.prompt_tokens - t.held_tokens AS growth,
+        -- NULL where there is no output, or no count of it.
+        CASE WHEN s.has_output THEN t.counted_output END AS counted,
+        CASE WHEN counted IS NULL THEN 0
+            WHEN s.pieces = 1 AND growth - counted <= 32 THEN growth
+            ELSE counted END AS output_tokens
+    FROM totals AS s
     JOIN targets AS t USING (response)
-    WINDOW
-        whole AS (PARTITION BY e.response),
-        before AS (
-            PARTITION BY e.response ORDER BY e.piece_order, e.block ROWS UNBOUNDED PRECEDING
-        )
+),
+-- Running sums keep the parts adding up to the whole.
+summed AS (
+    SELECT
+        *,
+        row_number() OVER entered AS piece,
+        sum(weight) OVER entered AS weight_to
+    FROM entering
+    WINDOW entered AS (PARTITION BY response ORDER BY place ROWS UNBOUNDED PRECEDING)
+),
+shared AS (
+    SELECT
+        *,
+        CASE
+            -- A new epoch shows the size of all it holds at once: the text is estimated at four
+            -- characters a token, and the base is the rest.
+            WHEN NOT continues AND weight_all <= growth * 4 THEN (weight_to + 3) // 4
+            ELSE (growth - output_tokens) * weight_to // greatest(weight_all, 1)
+        END AS share_to,
+        CASE
+            WHEN NOT continues AND weight_all <= growth * 4 THEN (weight_to - weight + 3) // 4
+            ELSE (growth - output_tokens) * (weight_to - weight) // greatest(weight_all, 1)
+        END AS share_before
+    FROM summed
+    JOIN grown USING (response)
 )
 SELECT
     response,
-    block,
-    piece_order,
-    is_output,
+    row_no,
+    kind,
+    piece,
     chars,
-    CASE
-        -- A new epoch shows the size of all it holds at once: the text is estimated at four
-        -- characters a token, and the base is the rest.
-        WHEN NOT continues AND chars_all <= growth * 4
-            THEN (chars_to + 3) // 4 - (chars_to - chars + 3) // 4
-        WHEN output_counts AND is_output AND pieces = 1 AND growth - counted_output <= 32 THEN growth
-        WHEN output_counts AND is_output THEN counted_output
-        WHEN output_counts
-            THEN (growth - counted_output) * other_to // other_all
-                - (growth - counted_output) * (other_to - chars) // other_all
-        ELSE growth * chars_to // chars_all - growth * (chars_to - chars) // chars_all
-    END::BIGINT AS tokens,
+    (share_to - share_before + CASE WHEN kind = 'output' THEN output_tokens ELSE 0 END)::BIGINT
+        AS tokens,
+    -- Counted from the end of what the prompt held before.
+    (output_tokens + share_to)::BIGINT AS end_token,
     CASE
         WHEN NOT continues THEN 'estimated'
-        WHEN output_counts AND (is_output OR pieces = 2) THEN 'measured'
         WHEN pieces = 1 THEN 'measured'
+        WHEN counted IS NOT NULL AND (kind = 'output' OR pieces = 2) THEN 'measured'
         ELSE 'apportioned'
     END AS basis
-FROM weighed;
+FROM shared;
 
 CREATE OR REPLACE TEMP TABLE context_blocks AS
-WITH sums AS (
+WITH held AS (
     SELECT
         t.response,
         t.prompt_tokens,
-        t.held_tokens,
         t.continues,
-        t.epoch_start,
-        coalesce(sum(s.tokens), 0)::BIGINT AS tokens,
-        count(s.block) AS pieces
+        t.previous_response,
+        t.epoch_start IS NOT NULL AS has_base,
+        coalesce(s.pieces, 0) AS pieces,
+        -- An epoch's first response shows its base, the others begin where the one before ended.
+        CASE WHEN t.continues THEN t.held_tokens ELSE t.prompt_tokens - coalesce(s.tokens, 0) END
+            AS base_tokens,
+        base_tokens + coalesce(s.tokens, 0) AS end_token
     FROM targets AS t
-    LEFT JOIN sized AS s USING (response)
-    GROUP BY ALL
-),
-all_blocks AS (
-    SELECT
-        response,
-        NULL::INTEGER AS block,
-        -1 AS piece_order,
-        'base' AS kind,
-        CASE WHEN continues OR pieces = 0 THEN 'measured' ELSE 'estimated' END AS basis,
-        CASE WHEN continues THEN held_tokens ELSE prompt_tokens - tokens END AS tokens,
-        NULL::BIGINT AS chars
-    FROM sums
-    WHERE epoch_start IS NOT NULL
-    UNION ALL
-    SELECT response, block, piece_order, CASE WHEN is_output THEN 'output' END, basis, tokens, chars
-    FROM sized
-    UNION ALL
-    -- Growth that nothing in the transcript explains.
-    SELECT response, NULL, 2147483647, 'unseen', 'measured', prompt_tokens - held_tokens - tokens, NULL
-    FROM sums
-    WHERE continues AND prompt_tokens - held_tokens > tokens
-),
-positioned AS (
-    SELECT
-        *,
-        row_number() OVER prompt - 1 AS block_no,
-        sum(tokens) OVER prompt AS tokens_to
-    FROM all_blocks
-    WINDOW prompt AS (
-        PARTITION BY response ORDER BY piece_order, block ROWS UNBOUNDED PRECEDING
-    )
+    LEFT JOIN (
+        SELECT response, count(*) AS pieces, sum(tokens)::BIGINT AS tokens
+        FROM sized
+        GROUP BY response
+    ) AS s USING (response)
 )
 SELECT
-    r.day,
-    b.response,
-    b.block_no::INTEGER AS block_no,
-    r.conversation,
-    t.epoch,
-    t.epoch_position,
-    r.ts,
-    coalesce(b.kind, p.kind) AS kind,
-    CASE
-        WHEN b.kind = 'base' AND t.continues THEN 'inherited'
-        WHEN b.kind IS NULL THEN p.subtype
-    END AS subtype,
-    b.basis,
-    b.tokens,
-    -- An epoch's first response shows its base, the others begin where the one before ended.
-    ((CASE WHEN t.epoch_start IS NULL THEN t.held_tokens ELSE 0 END) + b.tokens_to - b.tokens)::BIGINT
-        AS start_token,
-    ((CASE WHEN t.epoch_start IS NULL THEN t.held_tokens ELSE 0 END) + b.tokens_to)::BIGINT
-        AS end_token,
-    b.chars,
-    CASE WHEN b.kind IS NULL THEN p.tool_use_id END AS tool_use_id,
-    CASE WHEN b.kind = 'output' THEN t.previous_response END AS source_response,
-    p.transcript_no,
-    p.line_no
-FROM positioned AS b
-JOIN targets AS t USING (response)
-JOIN responses AS r ON r.response = b.response
-LEFT JOIN pieces AS p ON p.block = b.block;
+    response,
+    0 AS block_no,
+    'base' AS kind,
+    CASE WHEN continues THEN 'inherited' END AS subtype,
+    CASE WHEN continues OR pieces = 0 THEN 'measured' ELSE 'estimated' END AS basis,
+    base_tokens AS tokens,
+    base_tokens AS end_token,
+    NULL AS chars,
+    NULL AS source_response,
+    NULL AS row_no
+FROM held
+WHERE has_base
+UNION ALL
+SELECT
+    h.response,
+    s.piece - 1 + h.has_base::INTEGER,
+    s.kind,
+    NULL,
+    s.basis,
+    s.tokens,
+    h.base_tokens + s.end_token,
+    s.chars,
+    CASE WHEN s.kind = 'output' THEN h.previous_response END,
+    s.row_no
+FROM sized AS s
+JOIN held AS h USING (response)
+UNION ALL
+-- Growth that nothing in the transcript explains.
+SELECT
+    response, pieces + has_base::INTEGER, 'unseen', NULL, 'measured', prompt_tokens - end_token,
+    prompt_tokens, NULL, NULL, NULL
+FROM held
+WHERE continues AND prompt_tokens > end_token;

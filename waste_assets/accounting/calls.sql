@@ -1,7 +1,7 @@
 -- Tool calls and what came back.
 --
--- Reads   responses (turns.sql), block_lines (lines.sql), transcript_days
--- Makes   tool_calls
+-- Reads   responses (turns.sql), block_lines, transcript_days (lines.sql)
+-- Makes   tool_calls      each call with its line and that of its result
 
 CREATE OR REPLACE TEMP TABLE tool_calls AS
 WITH calls AS (
@@ -10,8 +10,12 @@ WITH calls AS (
         b.tool_use_id,
         b.response,
         arg_min(
-            b.block, (b.conversation <> r.conversation, b.from_progress, b.block)
-        ) AS block
+            b.row_no,
+            (
+                b.conversation <> r.conversation, b.from_progress,
+                b.ts, b.transcript_no, b.line_no, b.part, b.block_no, b.row_no
+            )
+        ) AS row_no
     FROM block_lines AS b
     JOIN responses AS r USING (response)
     WHERE b.kind = 'tool_use' AND b.tool_use_id IS NOT NULL AND r.wanted
@@ -19,46 +23,43 @@ WITH calls AS (
 ),
 -- A result counts up to the next day on which its transcript went on: whatever comes later
 -- would make a day's rows depend on how many days are at hand.
-results AS (
+recorded AS (
     SELECT
         k.tool_use_id,
         k.response,
-        arg_min(
-            b.block, (b.conversation <> c.conversation, b.from_progress, b.block)
-        ) AS block
+        k.row_no,
+        c.conversation,
+        c.ts,
+        c.tool_name,
+        coalesce(n.next_day, c.day) AS last_day
     FROM calls AS k
-    JOIN block_lines AS c ON c.block = k.block
-    JOIN block_lines AS b ON b.kind = 'tool_result' AND b.tool_use_id = k.tool_use_id
+    JOIN block_lines AS c ON c.row_no = k.row_no
     LEFT JOIN transcript_days AS n ON n.transcript_no = c.transcript_no AND n.day = c.day
-    WHERE b.day <= coalesce(n.next_day, c.day)
-    GROUP BY k.tool_use_id, k.response
+),
+results AS (
+    SELECT
+        c.row_no,
+        arg_min(
+            b.row_no,
+            (
+                b.conversation <> c.conversation, b.from_progress,
+                b.ts, b.transcript_no, b.line_no, b.part, b.block_no, b.row_no
+            )
+        ) AS result_row_no
+    FROM recorded AS c
+    JOIN block_lines AS b ON b.kind = 'tool_result' AND b.tool_use_id = c.tool_use_id
+    WHERE b.day <= c.last_day
+    GROUP BY c.row_no
 )
 SELECT
-    o.day,
-    k.tool_use_id,
-    k.response,
-    o.conversation,
-    o.project,
+    c.tool_use_id,
+    c.response,
+    c.row_no,
     c.ts,
-    coalesce(c.tool_name, 'unnamed') AS tool_name,
-    c.target,
-    c.input_hash,
-    c.chars AS input_chars,
-    CASE WHEN b.block IS NULL THEN 'no_result' WHEN b.is_error THEN 'error' ELSE 'ok' END AS outcome,
-    b.ts AS result_ts,
-    b.chars AS result_chars,
-    b.content_hash AS result_hash,
-    b.error_text,
-    b.denial,
-    b.subagent,
-    b.subagent_tokens,
-    c.transcript_no,
-    c.line_no,
-    b.transcript_no AS result_transcript_no,
-    b.line_no AS result_line_no,
+    c.tool_name,
+    b.row_no AS result_row_no,
+    b.is_error,
     b.web_searches
-FROM calls AS k
-JOIN block_lines AS c ON c.block = k.block
-JOIN responses AS o ON o.response = k.response
-LEFT JOIN results AS r ON r.tool_use_id = k.tool_use_id AND r.response = k.response
-LEFT JOIN block_lines AS b ON b.block = r.block;
+FROM recorded AS c
+LEFT JOIN results AS r USING (row_no)
+LEFT JOIN block_lines AS b ON b.row_no = r.result_row_no;

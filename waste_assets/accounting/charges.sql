@@ -1,6 +1,6 @@
 -- What each response is billed for: one charge, or one for each billed run inside it.
 --
--- Reads   responses, billed_iterations, tool_calls
+-- Reads   responses (turns.sql), tool_calls (calls.sql), all_usage, billed_iterations
 -- Makes   charges
 
 CREATE OR REPLACE TEMP TABLE charges AS
@@ -13,11 +13,21 @@ WITH searched AS (
 ),
 wanted AS (
     SELECT
-        r.*,
-        CASE WHEN r.web_search_requests > 0 THEN r.web_search_requests
-            ELSE coalesce(s.web_searches, 0) END AS searches,
-        (r.ts AT TIME ZONE 'UTC')::DATE AS priced_on
+        r.response,
+        (r.ts AT TIME ZONE 'UTC')::DATE AS priced_on,
+        w.model,
+        w.speed,
+        w.inference_geo,
+        w.service_tier,
+        w.input_tokens,
+        w.write_5m_tokens,
+        w.write_1h_tokens,
+        w.read_tokens,
+        w.output_tokens,
+        CASE WHEN w.web_search_requests > 0 THEN w.web_search_requests
+            ELSE coalesce(s.web_searches, 0) END AS searches
     FROM responses AS r
+    JOIN all_usage AS w ON w.row_no = r.winner
     LEFT JOIN searched AS s USING (response)
     WHERE r.wanted
 )
@@ -26,7 +36,7 @@ SELECT
     input_tokens, write_5m_tokens, write_1h_tokens, read_tokens, output_tokens,
     searches AS web_search_requests
 FROM wanted
-WHERE response NOT IN (SELECT response FROM billed_iterations)
+ANTI JOIN billed_iterations USING (response)
 UNION ALL
 SELECT
     w.response, i.iteration, coalesce(i.model, w.model), w.priced_on, w.speed, w.inference_geo,

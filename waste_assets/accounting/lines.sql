@@ -1,11 +1,12 @@
--- The lines that may matter, numbered: names become integers whose order is that of the names,
--- because sorting and joining half a million long names is most of the work otherwise.
+-- The lines that may matter, with integers for names: the order of the integers is that of the
+-- names. Half a million rows of long names cost most where they are sorted, joined or copied; so
+-- what follows works on narrow rows, and `row_no` leads back to what is published as it stands.
 --
--- Reads   all_usage, all_blocks     rows of line_usage and line_blocks, with their day
+-- Reads   all_usage, all_blocks     rows of line_usage and line_blocks, with their day and row_no
 --         named_transcript_days     for each transcript and day the next one on which it goes on
 --         wanted_days
--- Makes   conversations, transcripts, transcript_days, response_names, usage_lines, block_lines,
---         pieces
+-- Makes   conversations, transcripts, transcript_days, response_names, usage_lines, extents,
+--         block_lines, pieces
 
 -- A gateway's ids are told apart by conversation, so a resumed session seems to have answers of
 -- its own. Copied lines keep their uuid: it says which are the same.
@@ -23,12 +24,6 @@ JOIN copied AS c USING (uuid)
 GROUP BY u.response_id
 HAVING u.response_id <> min(c.first_id);
 
-UPDATE all_usage SET response_id = s.first_id
-FROM same_responses AS s WHERE all_usage.response_id = s.response_id;
-
-UPDATE all_blocks SET response_id = s.first_id
-FROM same_responses AS s WHERE all_blocks.response_id = s.response_id;
-
 CREATE OR REPLACE TEMP TABLE active AS
 SELECT DISTINCT session_id, agent
 FROM all_usage
@@ -38,17 +33,28 @@ WHERE day IN (SELECT day FROM wanted_days);
 CREATE OR REPLACE TEMP TABLE response_names AS
 SELECT response_id, row_number() OVER (ORDER BY response_id)::INTEGER AS response
 FROM (
-    SELECT DISTINCT response_id
-    FROM all_usage
+    SELECT DISTINCT coalesce(s.first_id, u.response_id) AS response_id
+    FROM all_usage AS u
     JOIN active USING (session_id, agent)
+    LEFT JOIN same_responses AS s USING (response_id)
 );
+
+-- Every id that they go by.
+CREATE OR REPLACE TEMP TABLE response_ids AS
+SELECT response_id, response
+FROM response_names
+ANTI JOIN same_responses USING (response_id)
+UNION ALL
+SELECT s.response_id, n.response
+FROM same_responses AS s
+JOIN response_names AS n ON n.response_id = s.first_id;
 
 CREATE OR REPLACE TEMP TABLE conversations AS
 SELECT session_id, agent, row_number() OVER (ORDER BY session_id, agent)::INTEGER AS conversation
 FROM (
     SELECT DISTINCT session_id, agent
     FROM all_usage
-    JOIN response_names USING (response_id)
+    JOIN response_ids USING (response_id)
 );
 
 CREATE OR REPLACE TEMP TABLE transcripts AS
@@ -67,84 +73,122 @@ LEFT JOIN (
     SELECT transcript, day, max(ts) AS last_ts FROM all_usage GROUP BY ALL
 ) AS u ON u.transcript = n.transcript AND u.day = n.day;
 
--- Numbering narrow rows and joining the wide ones to them moves far less than sorting wide rows.
---
--- `line` is the order of preference for what a response was billed: a progress line's copy loses
--- to any other, a placeholder to a final row, a smaller output to a larger one.
--- `origin` is the order of preference for whom the response belongs to: a line that says it was
--- copied does so only where there is no other, and the earliest wins. A resumed session's copies
--- bear the same times and no mark: the original is the one that did not go on.
+-- What decides among the lines of a response.
 CREATE OR REPLACE TEMP TABLE usage_lines AS
-WITH numbered AS (
-    SELECT
-        u.rowid AS row_no,
-        r.response,
-        c.conversation,
-        t.transcript_no,
-        row_number() OVER (
-            ORDER BY
-                u.from_progress, u.stop_reason IS NULL, u.output_tokens DESC, u.is_sidechain,
-                u.ts DESC, u.uuid DESC NULLS LAST, t.transcript_no, u.line_no, u.part
-        )::INTEGER AS line,
-        row_number() OVER (
-            ORDER BY
-                u.is_copy, u.ts, u.from_progress, u.is_sidechain, d.last_ts,
-                d.next_day NULLS FIRST, c.conversation, t.transcript_no, u.line_no, u.part
-        )::INTEGER AS origin
-    FROM all_usage AS u
-    JOIN response_names AS r USING (response_id)
-    JOIN conversations AS c USING (session_id, agent)
-    JOIN transcripts AS t USING (transcript)
-    JOIN transcript_days AS d ON d.transcript_no = t.transcript_no AND d.day = u.day
-)
-SELECT u.* EXCLUDE (session_id, agent, transcript, response_id), n.* EXCLUDE (row_no)
-FROM numbered AS n
-JOIN all_usage AS u ON u.rowid = n.row_no;
+SELECT
+    u.row_no,
+    r.response,
+    c.conversation,
+    t.transcript_no,
+    u.line_no,
+    u.part,
+    u.ts,
+    u.is_copy,
+    u.is_sidechain,
+    u.from_progress,
+    u.stop_reason IS NOT NULL AS is_final,
+    u.request_id IS NOT NULL AS has_request_id,
+    u.uuid,
+    u.output_tokens,
+    u.input_tokens + u.write_5m_tokens + u.write_1h_tokens + u.read_tokens AS prompt_tokens,
+    d.last_ts,
+    d.next_day
+FROM all_usage AS u
+JOIN response_ids AS r USING (response_id)
+JOIN conversations AS c USING (session_id, agent)
+JOIN transcripts AS t USING (transcript)
+JOIN transcript_days AS d ON d.transcript_no = t.transcript_no AND d.day = u.day;
+
+-- From lines to responses. A tuple is compared from left to right, FALSE before TRUE; the numbers
+-- at its end only see to it that there is never a tie.
+--
+-- `winner` is the line that says what was billed: a progress line's copy loses to any other, a
+-- placeholder to a final row, a smaller output to a larger one.
+-- `origin` is the line that says whom the response belongs to: a line that says it was copied does
+-- so only where there is no other, and the earliest wins. A resumed session's copies bear the same
+-- times and no mark: the original is the one that did not go on.
+CREATE OR REPLACE TEMP TABLE extents AS
+SELECT
+    response,
+    arg_max(
+        row_no,
+        (
+            NOT from_progress, is_final, output_tokens, NOT is_sidechain, ts,
+            uuid IS NOT NULL, coalesce(uuid, ''), -transcript_no, -line_no, -part, -row_no
+        )
+    ) AS winner,
+    arg_min(
+        row_no,
+        (
+            is_copy, ts, from_progress, is_sidechain, last_ts,
+            next_day IS NOT NULL, next_day, conversation, transcript_no, line_no, part, row_no
+        )
+    ) AS origin,
+    min(ts) AS first_ts,
+    max(ts) AS last_ts,
+    bool_or(has_request_id) AS has_request_id,
+    bool_and(from_progress) AS from_progress,
+    count(*)::INTEGER AS lines,
+    min(prompt_tokens) <> max(prompt_tokens) AS usage_conflict
+FROM usage_lines
+GROUP BY response;
 
 CREATE OR REPLACE TEMP TABLE block_lines AS
-WITH numbered AS (
-    SELECT
-        b.rowid AS row_no,
-        r.response,
-        c.conversation,
-        t.transcript_no,
-        row_number() OVER (
-            ORDER BY b.ts, t.transcript_no, b.line_no, b.part, b.block_no
-        )::INTEGER AS block
-    FROM all_blocks AS b
-    JOIN conversations AS c USING (session_id, agent)
-    JOIN transcripts AS t USING (transcript)
-    LEFT JOIN response_names AS r USING (response_id)
-)
-SELECT b.* EXCLUDE (session_id, agent, transcript, response_id), n.* EXCLUDE (row_no)
-FROM numbered AS n
-JOIN all_blocks AS b ON b.rowid = n.row_no;
-
--- Content, each piece once a conversation: a line that stands in several transcripts of one
--- session counts where it stands first, and progress lines only where there is nothing else.
-CREATE OR REPLACE TEMP TABLE pieces AS
-WITH known AS (
-    SELECT
-        *,
-        try_cast(uuid AS UUID) AS line_uuid,
-        from_progress AND NOT bool_and(from_progress) OVER (PARTITION BY conversation) AS is_echo
-    FROM (
-        SELECT block, conversation, transcript_no, line_no, part, block_no, kind, uuid, from_progress
-        FROM block_lines
-    )
-),
-kept AS (
-    SELECT min(block) AS block
-    FROM known
-    WHERE NOT is_echo
-    GROUP BY
-        conversation, line_uuid, block_no, kind,
-        CASE WHEN line_uuid IS NULL THEN transcript_no END,
-        CASE WHEN line_uuid IS NULL THEN line_no END,
-        CASE WHEN line_uuid IS NULL THEN part END
-)
 SELECT
-    block, conversation, transcript_no, line_no, part, block_no, ts, kind, subtype, response,
-    chars, tool_use_id
+    b.row_no,
+    r.response,
+    c.conversation,
+    t.transcript_no,
+    b.day,
+    b.line_no,
+    b.part,
+    b.block_no,
+    b.ts,
+    b.uuid,
+    b.from_progress,
+    b.kind,
+    b.tool_use_id,
+    b.tool_name,
+    b.is_error,
+    b.web_searches,
+    b.chars
+FROM all_blocks AS b
+JOIN conversations AS c USING (session_id, agent)
+JOIN transcripts AS t USING (transcript)
+LEFT JOIN response_ids AS r USING (response_id);
+
+-- Content, each piece once a conversation: progress lines only where there is nothing else, and a
+-- line that stands in several transcripts of one session counts where it stands first. Few do; so
+-- only those whose uuid is seen twice are looked at closely.
+CREATE OR REPLACE TEMP TABLE echoes AS
+SELECT row_no
 FROM block_lines
-WHERE block IN (SELECT block FROM kept);
+WHERE from_progress
+    AND conversation IN (SELECT conversation FROM block_lines WHERE NOT from_progress);
+
+INSERT INTO echoes
+WITH repeated AS (
+    SELECT conversation, uuid, block_no, kind
+    FROM block_lines
+    GROUP BY ALL
+    HAVING count(*) > 1
+)
+SELECT b.row_no
+FROM block_lines AS b
+ANTI JOIN echoes AS e ON e.row_no = b.row_no
+JOIN repeated AS r
+    ON r.conversation = b.conversation
+    AND r.uuid IS NOT DISTINCT FROM b.uuid
+    AND r.block_no = b.block_no
+    AND r.kind = b.kind
+QUALIFY row_number() OVER (
+    PARTITION BY
+        b.conversation, try_cast(b.uuid AS UUID), b.block_no, b.kind,
+        -- A line without a uuid is only itself.
+        CASE WHEN try_cast(b.uuid AS UUID) IS NULL
+            THEN (b.transcript_no, b.line_no, b.part) END
+    ORDER BY b.ts, b.transcript_no, b.line_no, b.part, b.row_no
+) > 1;
+
+CREATE OR REPLACE TEMP VIEW pieces AS
+SELECT * FROM block_lines ANTI JOIN echoes USING (row_no);

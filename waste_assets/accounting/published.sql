@@ -1,10 +1,23 @@
--- The published rows, with their names again.
+-- The published rows in the order in which they are written. They hold what was found out; for
+-- what stands in the lines they name the line, and responses go by their numbers (published.py).
 --
--- Reads   responses, placed (turns.sql), charges, priced, tool_calls, context_blocks,
---         conversations, transcripts, response_names (lines.sql)
--- Makes   published_parsed_turns, published_tool_calls, published_context_blocks
+-- Reads   responses, placed (turns.sql), priced, billed_iterations, tool_calls, context_blocks
+-- Makes   published_parsed_turns, published_tool_calls, published_context_blocks: views, for each
+--         of them is read once
 
-CREATE OR REPLACE TEMP TABLE published_parsed_turns AS
+-- A response and its place in the order.
+CREATE OR REPLACE TEMP TABLE ordered AS
+SELECT
+    response,
+    row_number() OVER (ORDER BY day, conversation, ts, response)::INTEGER AS turn,
+    day,
+    conversation,
+    ts,
+    origin
+FROM responses
+WHERE wanted;
+
+CREATE OR REPLACE TEMP VIEW published_parsed_turns AS
 WITH runs AS (
     -- Ordered, so that the sum of floats is the same every time; one unpriced run makes the
     -- whole unpriced.
@@ -22,7 +35,7 @@ WITH runs AS (
         list_sum(list(usd_web_search ORDER BY iteration)) AS usd_web_search,
         bool_and(usd IS NOT NULL) AS is_priced
     FROM priced
-    WHERE response IN (SELECT response FROM billed_iterations)
+    SEMI JOIN billed_iterations USING (response)
     GROUP BY response
 ),
 bills AS (
@@ -34,49 +47,30 @@ bills AS (
         web_search_requests, usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output,
         usd_web_search, usd IS NOT NULL
     FROM priced
-    WHERE response NOT IN (SELECT response FROM billed_iterations)
+    ANTI JOIN billed_iterations USING (response)
 )
 SELECT
     r.day,
-    n.response_id,
-    r.message_id,
-    r.request_id,
+    r.response AS response_id,
+    p.epoch,
+    p.previous_response AS previous_response_id,
+    r.winner,
+    r.origin,
     r.has_request_id,
-    c.session_id,
-    c.agent,
-    r.project,
     r.ts,
     r.last_ts,
-    r.model,
-    r.stop_reason,
-    r.stop_reason IS NOT NULL AS usage_final,
+    r.is_final AS usage_final,
     r.from_progress,
     r.lines,
     r.conversations,
     r.usage_conflict,
-    r.input_tokens,
-    r.write_5m_tokens,
-    r.write_1h_tokens,
-    r.ttl_known,
-    r.read_tokens,
-    r.output_tokens,
-    r.thinking_tokens,
     b.web_search_requests,
-    b.billed_tokens
-        - (r.input_tokens + r.write_5m_tokens + r.write_1h_tokens + r.read_tokens + r.output_tokens)
-        AS billed_extra_tokens,
-    r.speed,
-    r.inference_geo,
-    r.service_tier,
-    r.effort,
-    r.version,
+    b.billed_tokens - r.tokens AS billed_extra_tokens,
     r.prompt_tokens,
-    e.response_id AS epoch,
     p.epoch_position,
     p.epoch_start,
     CASE WHEN p.epoch_start IS NULL THEN p.previous_prompt_tokens ELSE 0 END
         AS previous_prompt_tokens,
-    q.response_id AS previous_response_id,
     CASE WHEN b.is_priced THEN b.usd_input END AS usd_input,
     CASE WHEN b.is_priced THEN b.usd_write_5m END AS usd_write_5m,
     CASE WHEN b.is_priced THEN b.usd_write_1h END AS usd_write_1h,
@@ -86,60 +80,47 @@ SELECT
     CASE WHEN b.is_priced
         THEN b.usd_input + b.usd_write_5m + b.usd_write_1h + b.usd_read + b.usd_output
             + b.usd_web_search
-    END AS usd,
-    t.transcript,
-    r.line_no
-FROM responses AS r
-JOIN placed AS p ON p.response = r.response AND p.conversation = r.conversation
-JOIN bills AS b ON b.response = r.response
-JOIN response_names AS n ON n.response = r.response
-JOIN response_names AS e ON e.response = p.epoch
-LEFT JOIN response_names AS q ON q.response = p.previous_response
-JOIN conversations AS c ON c.conversation = r.conversation
-JOIN transcripts AS t ON t.transcript_no = r.transcript_no
-WHERE r.wanted
-ORDER BY r.day, r.conversation, r.ts, r.response;
+    END AS usd
+FROM ordered AS o
+JOIN responses AS r USING (response)
+JOIN placed AS p USING (response)
+JOIN bills AS b USING (response)
+ORDER BY o.turn;
 
-CREATE OR REPLACE TEMP TABLE published_tool_calls AS
+CREATE OR REPLACE TEMP VIEW published_tool_calls AS
 SELECT
-    k.day,
-    k.tool_use_id,
-    n.response_id,
-    c.session_id,
-    c.agent,
-    k.* EXCLUDE (
-        day, tool_use_id, response, conversation, transcript_no, line_no, result_transcript_no,
-        result_line_no, web_searches
-    ),
-    t.transcript,
-    k.line_no,
-    u.transcript AS result_transcript,
-    k.result_line_no
+    o.day,
+    k.response AS response_id,
+    o.origin,
+    k.row_no AS call,
+    k.result_row_no AS result,
+    coalesce(k.tool_name, 'unnamed') AS tool_name,
+    CASE WHEN k.result_row_no IS NULL THEN 'no_result' WHEN k.is_error THEN 'error' ELSE 'ok' END
+        AS outcome
 FROM tool_calls AS k
-JOIN response_names AS n USING (response)
-JOIN conversations AS c USING (conversation)
-JOIN transcripts AS t USING (transcript_no)
-LEFT JOIN transcripts AS u ON u.transcript_no = k.result_transcript_no
-ORDER BY k.day, k.conversation, k.ts, k.response, k.tool_use_id;
+JOIN ordered AS o USING (response)
+ORDER BY o.day, o.conversation, k.ts, k.response, k.tool_use_id;
 
-CREATE OR REPLACE TEMP TABLE published_context_blocks AS
+CREATE OR REPLACE TEMP VIEW published_context_blocks AS
 SELECT
-    b.day,
-    n.response_id,
-    b.block_no,
-    c.session_id,
-    c.agent,
-    e.response_id AS epoch,
-    b.* EXCLUDE (
-        day, response, block_no, conversation, epoch, source_response, transcript_no, line_no
-    ),
-    s.response_id AS source_response_id,
-    t.transcript,
-    b.line_no
+    o.day,
+    b.response AS response_id,
+    p.epoch,
+    b.source_response AS source_response_id,
+    o.origin,
+    b.row_no AS piece,
+    CASE WHEN b.kind <> 'output' THEN b.row_no END AS content,
+    b.block_no::INTEGER AS block_no,
+    p.epoch_position,
+    o.ts,
+    b.kind,
+    b.subtype,
+    b.basis,
+    b.tokens,
+    b.end_token - b.tokens AS start_token,
+    b.end_token,
+    b.chars
 FROM context_blocks AS b
-JOIN response_names AS n USING (response)
-JOIN response_names AS e ON e.response = b.epoch
-JOIN conversations AS c USING (conversation)
-LEFT JOIN response_names AS s ON s.response = b.source_response
-LEFT JOIN transcripts AS t USING (transcript_no)
-ORDER BY b.day, b.conversation, b.ts, b.response, b.block_no;
+JOIN ordered AS o USING (response)
+JOIN placed AS p USING (response)
+ORDER BY o.turn, b.block_no;

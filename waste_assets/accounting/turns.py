@@ -11,17 +11,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, partial
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from waste_assets.accounting.crossings import shared_days
 from waste_assets.accounting.prices import price_charges
+from waste_assets.accounting.published import published
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     LINE_BLOCKS,
@@ -38,8 +43,8 @@ from waste_assets.transcripts.days import Calendar
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "1"
 _INPUTS = "waste.inputs"
-#: Days built at once: bounds what is held in memory, whatever the range.
-_BATCH_LINES = 80_000
+#: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
+_BATCH_LINES = 160_000
 
 
 @dataclass(frozen=True)
@@ -99,35 +104,17 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
 
 
 def copies_elsewhere(
-    con: duckdb.DuckDBPyConnection, lake: Lake, holdings: Holdings
+    con: duckdb.DuckDBPyConnection | None, lake: Lake, holdings: Holdings
 ) -> dict[date, set[date]]:
-    """For each day the other days on which lines of its responses stand.
+    """For each day the other days on which lines of its responses stand; see `shared_days`.
 
     Days that another process has added since the holdings were read are left to it.
     """
-    parts = lake.parts(LINE_USAGE)
-    if not parts:
-        return {}
-    pairs = con.execute(
-        """
-        WITH seen AS (
-            SELECT DISTINCT response_id, day
-            FROM read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})
-        ),
-        crossing AS (SELECT response_id FROM seen GROUP BY response_id HAVING count(*) > 1)
-        SELECT DISTINCT a.day, b.day
-        FROM crossing
-        JOIN seen AS a USING (response_id)
-        JOIN seen AS b USING (response_id)
-        WHERE a.day <> b.day
-        """,
-        {"parts": parts},
-    ).fetchall()
-    copies: dict[date, set[date]] = defaultdict(set)
-    for day, other in pairs:
-        if day in holdings.contents and other in holdings.contents:
-            copies[day].add(other)
-    return dict(copies)
+    return {
+        day: others & holdings.contents.keys()
+        for day, others in shared_days(con, lake).items()
+        if day in holdings.contents and others & holdings.contents.keys()
+    }
 
 
 def build(
@@ -152,25 +139,23 @@ def build(
     unread = sorted(day for day in needed if not facts.is_current(lake, day))
     read = [sizes[day] for day in unread]
     processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
-    with duckdb.connect(":memory:") as con:
-        copies = copies_elsewhere(con, lake, holdings)
-    batches = list(_batches(held, holdings))
+    copies = copies_elsewhere(None, lake, holdings)
+    batches = _batches(held, holdings)
     counted = [sum(sizes[day] for day in batch) for batch in batches]
     build_batch = partial(_build_batch, lake, holdings, copies, calendar.zone.key)
     processes.each(build_batch, batches, counted, watch("Accounting", sum(counted)))
 
 
-def _batches(days: list[date], holdings: Holdings) -> Iterable[list[date]]:
-    batch: list[date] = []
-    lines = 0
-    for day in days:
-        batch.append(day)
-        lines += holdings.contents[day].lines
-        if lines >= _BATCH_LINES:
-            yield batch
-            batch, lines = [], 0
-    if batch:
-        yield batch
+def _batches(days: list[date], holdings: Holdings) -> list[list[date]]:
+    """As few batches as memory allows, for each has its price, and as equal as days allow."""
+    ends = list(accumulate(holdings.contents[day].lines for day in days))
+    if not ends:
+        return []
+    count = -(-ends[-1] // _BATCH_LINES) or 1
+    batches: dict[int, list[date]] = defaultdict(list)
+    for day, start, end in zip(days, [0, *ends], ends, strict=False):
+        batches[(start + end) * count // (2 * ends[-1] + 1)].append(day)
+    return list(batches.values())
 
 
 def _build_batch(
@@ -184,10 +169,10 @@ def _build_batch(
     # One thread: a batch is smaller than what DuckDB would divide among several.
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
         rows = _rows(con, lake, days, holdings, copies, Calendar(zone))
-    for day in days:
-        notes = {_INPUTS: holdings.inputs(day, copies.get(day, set()))}
-        for table in TURN_TABLES:
-            lake.write(table, day, _of_day(rows[table.name], day), notes)
+    notes = {day: {_INPUTS: holdings.inputs(day, copies.get(day, set()))} for day in days}
+    for table in TURN_TABLES:
+        for day, of_day in _by_day(rows[table.name], days):
+            lake.write(table, day, of_day, notes[day])
 
 
 def _rows(
@@ -198,51 +183,63 @@ def _rows(
     copies: dict[date, set[date]],
     calendar: Calendar,
 ) -> dict[str, pa.Table]:
+    """The published rows of `days`, day after day, each with its day."""
     near = set(days).union(*(holdings.related(day) for day in days))
     everywhere = near.union(*(copies.get(day, set()) for day in near))
+    usage = _lines(lake, LINE_USAGE, everywhere)
+    blocks = _lines(lake, LINE_BLOCKS, near)
+    # Not copied into DuckDB: of most columns it reads none.
+    con.register("all_usage", usage)
+    con.register("all_blocks", blocks)
     _register(con, "wanted_days", pa.table({"day": pa.array(days, pa.date32())}))
-    _load(con, "all_usage", lake, LINE_USAGE, everywhere)
-    _load(con, "all_blocks", lake, LINE_BLOCKS, near)
     _register(con, "named_transcript_days", _transcript_days(sorted(everywhere), holdings))
     con.execute(_script("lines"))
-    con.execute("DROP TABLE all_usage; DROP TABLE all_blocks")
-    _register(con, "response_days", _quarters(con, calendar))
+    _register(con, "response_days", _quarters(con, calendar, set(days)))
     _iterations(con)
     for script in ("turns", "calls", "blocks", "charges"):
         con.execute(_script(script))
     price_charges(con, "charges", "priced")
     con.execute(_script("published"))
-    return {
-        table.name: con.sql(f"SELECT * FROM published_{table.name}").to_arrow_table()
-        for table in TURN_TABLES
-    }
+    return published(con, usage, blocks)
 
 
-def _load(
-    con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table, days: Iterable[date]
-) -> None:
-    parts = lake.parts(table, sorted(days))
-    if parts:
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM "
-            "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})",
-            {"parts": parts},
-        )
-    else:
-        schema = table.schema.append(pa.field("day", pa.date32()))
-        _register(con, name, schema.empty_table())
+def _lines(lake: Lake, table: Table, days: Iterable[date]) -> pa.Table:
+    """Rows of a line table, with their day and their number among them."""
+    schema = table.schema.append(pa.field("day", pa.date32()))
+    parts = [schema.empty_table()]
+    for day in sorted(days):
+        for path in lake.parts(table, [day]):
+            # Mapped: reading it otherwise takes twice as long.
+            with pq.ParquetFile(path, memory_map=True) as part:
+                rows = part.read(table.column_names, use_threads=False)
+            of_day = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
+            parts.append(rows.append_column(schema.field("day"), of_day))
+    lines = pa.concat_tables(parts).combine_chunks()
+    return lines.append_column("row_no", pa.array(np.arange(lines.num_rows, dtype=np.int32)))
 
 
-def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar) -> pa.Table:
+def _by_day(rows: pa.Table, days: list[date]) -> Iterator[tuple[date, pa.Table]]:
+    """The rows of each of `days`, which are in order, as the rows are."""
+    column = rows.column("day").cast(pa.int32()).to_numpy()
+    first = np.datetime64(0, "D")
+    bounds = np.array(days, "datetime64[D]") - first
+    starts = np.searchsorted(column, bounds.astype(np.int32), "left")
+    ends = np.searchsorted(column, bounds.astype(np.int32), "right")
+    for day, start, end in zip(days, starts.tolist(), ends.tolist(), strict=True):
+        yield day, rows.slice(start, end - start)
+
+
+def _quarters(con: duckdb.DuckDBPyConnection, calendar: Calendar, wanted: set[date]) -> pa.Table:
     """The day of each quarter of an hour; no zone changes its offset within one."""
     quarters = con.execute(
-        "SELECT DISTINCT epoch_us(ts) // 900000000 AS quarter FROM usage_lines ORDER BY quarter"
+        "SELECT DISTINCT epoch_us(first_ts) // 900000000 AS quarter FROM extents ORDER BY quarter"
     ).fetchall()
-    moments = [datetime.fromtimestamp(q * 900, UTC) for (q,) in quarters]
+    days = [calendar.day_at(datetime.fromtimestamp(q * 900, UTC)) for (q,) in quarters]
     return pa.table(
         {
             "quarter": pa.array([q for (q,) in quarters], pa.int64()),
-            "day": pa.array([calendar.day_at(moment) for moment in moments], pa.date32()),
+            "day": pa.array(days, pa.date32()),
+            "wanted": pa.array([day in wanted for day in days], pa.bool_()),
         }
     )
 
@@ -270,8 +267,8 @@ def _iterations(con: duckdb.DuckDBPyConnection) -> None:
     output is not billed; a fallback is never written to the cache for an hour.
     """
     rows = con.execute(
-        "SELECT response, iterations FROM usage_lines WHERE iterations IS NOT NULL "
-        "AND line IN (SELECT min(line) FROM usage_lines GROUP BY response) ORDER BY response"
+        "SELECT e.response, w.iterations FROM extents AS e JOIN all_usage AS w "
+        "ON w.row_no = e.winner WHERE w.iterations IS NOT NULL ORDER BY e.response"
     ).fetchall()
     billed: dict[str, list[Any]] = {name: [] for name in _ITERATION_SCHEMA.names}
     last: dict[str, list[Any]] = {"response": [], "prompt_tokens": []}
@@ -329,12 +326,6 @@ def _iteration_tokens(iteration: dict[str, Any]) -> tuple[int, int, int, int, in
         iteration.get("cache_read_input_tokens") or 0,
         iteration.get("output_tokens") or 0,
     )
-
-
-def _of_day(rows: pa.Table, day: date) -> pa.Table:
-    import pyarrow.compute as pc
-
-    return rows.filter(pc.equal(rows.column("day"), pa.scalar(day, pa.date32())))
 
 
 def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

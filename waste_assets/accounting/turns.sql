@@ -1,138 +1,130 @@
 -- From usage lines to responses: one row each, with its place in its conversation.
 --
--- Reads   usage_lines, pieces (lines.sql)
---         response_days   the day of each quarter of an hour that occurs
+-- Reads   usage_lines, extents, pieces (lines.sql)
+--         response_days   the day of each quarter of an hour that occurs, and whether it is wanted
 --         last_iterations the prompt of the last run, where there are several in a response
---         wanted_days     the days to build
 -- Makes   responses, places, placed
 
-CREATE OR REPLACE TEMP TABLE extents AS
+-- A response stands once in each conversation that shows it, at its first line there.
+CREATE OR REPLACE TEMP TABLE appearances AS
 SELECT
     response,
-    min(line) AS line,
-    min(origin) AS origin,
-    min(ts) AS first_ts,
-    max(ts) AS last_ts,
-    bool_or(request_id IS NOT NULL) AS has_request_id,
-    bool_and(from_progress) AS from_progress,
-    count(*)::INTEGER AS lines,
-    count(DISTINCT conversation)::INTEGER AS conversations,
-    min(input_tokens + write_5m_tokens + write_1h_tokens + read_tokens)
-        <> max(input_tokens + write_5m_tokens + write_1h_tokens + read_tokens) AS usage_conflict
+    conversation,
+    min({ts: ts, transcript_no: transcript_no, line_no: line_no, part: part}) AS first_line
 FROM usage_lines
-GROUP BY response;
+GROUP BY response, conversation;
 
--- The winner is one whole row: it says what was billed.
+-- What was billed is that of one whole line, the winner.
 CREATE OR REPLACE TEMP TABLE responses AS
 SELECT
-    w.* EXCLUDE (
-        conversation, transcript_no, line_no, project, ts, from_progress, part, uuid, is_copy, day,
-        line, origin
-    ),
+    e.response,
+    e.winner,
+    e.origin,
     o.conversation,
     o.transcript_no,
     o.line_no,
-    o.project,
     e.first_ts AS ts,
     e.last_ts,
     e.has_request_id,
     e.from_progress,
     e.lines,
-    e.conversations,
+    a.conversations,
     e.usage_conflict,
     d.day,
-    d.day IN (SELECT day FROM wanted_days) AS wanted,
+    d.wanted,
     -- With several runs inside a response the top level sums them; the context is the last one's.
-    coalesce(
-        i.prompt_tokens,
-        w.input_tokens + w.write_5m_tokens + w.write_1h_tokens + w.read_tokens
-    ) AS prompt_tokens
+    coalesce(i.prompt_tokens, w.prompt_tokens) AS prompt_tokens,
+    w.output_tokens,
+    w.prompt_tokens + w.output_tokens AS tokens,
+    w.is_final
 FROM extents AS e
-JOIN usage_lines AS w ON w.line = e.line
-JOIN usage_lines AS o ON o.origin = e.origin
+JOIN usage_lines AS w ON w.row_no = e.winner
+JOIN usage_lines AS o ON o.row_no = e.origin
+JOIN (
+    SELECT response, count(*)::INTEGER AS conversations FROM appearances GROUP BY response
+) AS a ON a.response = e.response
 JOIN response_days AS d ON d.quarter = epoch_us(e.first_ts) // 900000000
 LEFT JOIN last_iterations AS i ON i.response = e.response;
 
--- Everything that happens in a conversation, in order. A response happens at its first line.
+-- Everything that happens in a conversation, in order; conversations follow one another. `link` is
+-- the number of the response, or of the last one before: a piece enters with the next link, if
+-- that belongs to the same conversation.
 CREATE OR REPLACE TEMP TABLE places AS
 WITH happenings AS (
-    SELECT conversation, ts, transcript_no, line_no, part, -1 AS block_no, response AS here,
-        NULL AS block, FALSE AS is_boundary
-    FROM usage_lines
-    WHERE origin IN (
-        SELECT arg_min(origin, (ts, transcript_no, line_no, part))
-        FROM usage_lines
-        GROUP BY conversation, response
-    )
+    SELECT
+        conversation, unnest(first_line), -1 AS block_no,
+        response, NULL AS row_no, NULL AS kind, NULL AS chars
+    FROM appearances
     UNION ALL
-    SELECT conversation, ts, transcript_no, line_no, part, block_no, NULL, block, kind = 'boundary'
+    SELECT
+        conversation, ts, transcript_no, line_no, part, block_no,
+        NULL, row_no, kind, chars
     FROM pieces
     WHERE kind NOT IN ('output_text', 'thinking', 'tool_use')
-),
-ordered AS (
-    SELECT
-        conversation, here, block, is_boundary,
-        row_number() OVER (
-            ORDER BY conversation, ts, transcript_no, line_no, part, block_no, block
-        )::INTEGER AS place
-    FROM happenings
 )
 SELECT
-    *,
-    -- The response that a piece enters with is the next one.
-    first_value(here IGNORE NULLS) OVER (
-        PARTITION BY conversation ORDER BY place
-        ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-    ) AS next_response
-FROM ordered;
+    conversation, response, row_no, kind, chars,
+    row_number() OVER happened::INTEGER AS place,
+    count(response) OVER (happened ROWS UNBOUNDED PRECEDING)::INTEGER AS link
+FROM happenings
+WINDOW happened AS (
+    ORDER BY conversation, ts, transcript_no, line_no, part, block_no, row_no
+);
 
--- The responses of each conversation, copies included, with the one before.
+-- The responses of each conversation in order, copies included.
 CREATE OR REPLACE TEMP TABLE chain AS
 SELECT
+    p.link,
     p.conversation,
-    p.place,
-    p.here AS response,
-    r.prompt_tokens,
+    p.response,
     r.conversation = p.conversation AS owned,
-    lag(p.here) OVER following AS previous_response,
-    lag(r.prompt_tokens) OVER following AS previous_prompt_tokens,
-    lag(r.conversation = p.conversation) OVER following AS previous_owned,
-    lag(p.place) OVER following AS previous_place
+    r.wanted,
+    r.prompt_tokens,
+    r.output_tokens,
+    r.is_final
 FROM places AS p
-JOIN responses AS r ON r.response = p.here
-WINDOW following AS (PARTITION BY p.conversation ORDER BY p.place);
+JOIN responses AS r USING (response);
 
+-- The wanted responses, each in its own conversation, with the one before and the epoch.
 CREATE OR REPLACE TEMP TABLE placed AS
 WITH boundaries AS (
-    SELECT conversation, next_response AS response, max(place) AS boundary
+    SELECT conversation, link + 1 AS link, max(place) AS boundary
     FROM places
-    WHERE is_boundary
+    WHERE kind = 'boundary'
     GROUP BY ALL
 ),
 broken AS (
     SELECT
         c.*,
         b.boundary,
+        before.response AS previous_response,
+        before.prompt_tokens AS previous_prompt_tokens,
+        -- The size of the output before, as far as the provider counted it to its end.
+        CASE WHEN before.is_final THEN before.output_tokens END AS previous_output_tokens,
         CASE
-            WHEN c.previous_response IS NULL THEN 'first'
+            WHEN before.response IS NULL THEN 'first'
             WHEN b.boundary IS NOT NULL THEN 'compaction'
-            WHEN c.prompt_tokens < c.previous_prompt_tokens THEN 'shrink'
-            WHEN c.owned AND NOT c.previous_owned THEN 'inherited'
+            WHEN c.prompt_tokens < before.prompt_tokens THEN 'shrink'
+            WHEN c.owned AND NOT before.owned THEN 'inherited'
         END AS epoch_start
     FROM chain AS c
-    LEFT JOIN boundaries AS b USING (conversation, response)
+    LEFT JOIN chain AS before
+        ON before.link = c.link - 1 AND before.conversation = c.conversation
+    LEFT JOIN boundaries AS b ON b.link = c.link AND b.conversation = c.conversation
 ),
 numbered AS (
+    -- Every conversation begins with an epoch, so that none reaches into the next.
     SELECT
         *,
-        max(CASE WHEN epoch_start IS NOT NULL THEN place END) OVER (
-            PARTITION BY conversation ORDER BY place ROWS UNBOUNDED PRECEDING
-        ) AS epoch_place
+        max(CASE WHEN epoch_start IS NOT NULL THEN link END) OVER (
+            ORDER BY link ROWS UNBOUNDED PRECEDING
+        ) AS epoch_link
     FROM broken
 )
 SELECT
-    * EXCLUDE (epoch_place),
-    first_value(response) OVER epoch AS epoch,
-    (row_number() OVER epoch - 1)::INTEGER AS epoch_position
-FROM numbered
-WINDOW epoch AS (PARTITION BY conversation, epoch_place ORDER BY place);
+    n.* EXCLUDE (epoch_link, owned, wanted, output_tokens, is_final),
+    first.response AS epoch,
+    n.link - n.epoch_link AS epoch_position
+FROM numbered AS n
+JOIN chain AS first ON first.link = n.epoch_link
+WHERE n.owned AND n.wanted;
