@@ -157,6 +157,7 @@ SELECT
     ((CASE WHEN t.epoch_start IS NULL THEN t.held_tokens ELSE 0 END) + b.tokens_to)::BIGINT
         AS end_token,
     b.chars,
+    CASE WHEN b.kind IS NULL THEN p.content_hash END AS content_hash,
     CASE WHEN b.kind IS NULL THEN p.tool_use_id END AS tool_use_id,
     CASE WHEN b.kind = 'output' THEN t.previous_response END AS source_response,
     p.transcript_no,

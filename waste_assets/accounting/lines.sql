@@ -145,6 +145,6 @@ kept AS (
 )
 SELECT
     block, conversation, transcript_no, line_no, part, block_no, ts, kind, subtype, response,
-    chars, tool_use_id
+    chars, content_hash, tool_use_id
 FROM block_lines
 WHERE block IN (SELECT block FROM kept);

@@ -20,10 +20,24 @@ WITH runs AS (
         list_sum(list(usd_read ORDER BY iteration)) AS usd_read,
         list_sum(list(usd_output ORDER BY iteration)) AS usd_output,
         list_sum(list(usd_web_search ORDER BY iteration)) AS usd_web_search,
-        bool_and(usd IS NOT NULL) AS is_priced
+        bool_and(usd IS NOT NULL) AS is_priced,
+        -- The last run's: what the next tokens of the conversation cost.
+        arg_max(priced.rates, iteration) AS rates
     FROM priced
     WHERE response IN (SELECT response FROM billed_iterations)
     GROUP BY response
+),
+-- What a response wrote, as its owner recorded it.
+written AS (
+    SELECT
+        o.response,
+        sum(o.chars) FILTER (o.kind = 'output_text')::BIGINT AS text_chars,
+        sum(o.chars) FILTER (o.kind = 'thinking')::BIGINT AS thinking_chars,
+        bool_or(o.kind = 'thinking') AS has_thinking
+    FROM pieces AS o
+    JOIN responses AS r ON r.response = o.response AND r.conversation = o.conversation
+    WHERE r.wanted AND o.kind IN ('output_text', 'thinking')
+    GROUP BY o.response
 ),
 bills AS (
     SELECT * FROM runs
@@ -32,7 +46,7 @@ bills AS (
         response,
         input_tokens + write_5m_tokens + write_1h_tokens + read_tokens + output_tokens,
         web_search_requests, usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output,
-        usd_web_search, usd IS NOT NULL
+        usd_web_search, usd IS NOT NULL, priced.rates
     FROM priced
     WHERE response NOT IN (SELECT response FROM billed_iterations)
 )
@@ -69,7 +83,11 @@ SELECT
     r.inference_geo,
     r.service_tier,
     r.effort,
+    r.miss_reason,
     r.version,
+    coalesce(w.text_chars, 0) AS text_chars,
+    coalesce(w.thinking_chars, 0) AS thinking_chars,
+    coalesce(w.has_thinking, FALSE) AS has_thinking,
     r.prompt_tokens,
     e.response_id AS epoch,
     p.epoch_position,
@@ -87,6 +105,11 @@ SELECT
         THEN b.usd_input + b.usd_write_5m + b.usd_write_1h + b.usd_read + b.usd_output
             + b.usd_web_search
     END AS usd,
+    b.rates.input AS rate_input,
+    b.rates.write_5m AS rate_write_5m,
+    b.rates.write_1h AS rate_write_1h,
+    b.rates.read AS rate_read,
+    b.rates.output AS rate_output,
     t.transcript,
     r.line_no
 FROM responses AS r
@@ -94,6 +117,7 @@ JOIN placed AS p ON p.response = r.response AND p.conversation = r.conversation
 JOIN bills AS b ON b.response = r.response
 JOIN response_names AS n ON n.response = r.response
 JOIN response_names AS e ON e.response = p.epoch
+LEFT JOIN written AS w ON w.response = r.response
 LEFT JOIN response_names AS q ON q.response = p.previous_response
 JOIN conversations AS c ON c.conversation = r.conversation
 JOIN transcripts AS t ON t.transcript_no = r.transcript_no

@@ -87,6 +87,11 @@ def _usd(name: str, description: str) -> Column:
     return Column(name, pa.float64(), description + " NULL where the model has no price.", "USD")
 
 
+def _rate(name: str, description: str) -> Column:
+    told = description + " NULL where the model has no price."
+    return Column(name, pa.float64(), told, "USD per million tokens")
+
+
 RAW_SESSIONS = Table(
     "raw_sessions",
     "Every line of every transcript, untouched, and every file that stands beside one.",
@@ -145,6 +150,7 @@ LINE_USAGE = Table(
             "iterations", pa.string(), "`usage.iterations` as JSON where there is more than one."
         ),
         Column("effort", LABEL, "Reasoning effort."),
+        Column("miss_reason", LABEL, "Why the provider says that the cache was missed."),
         Column("version", LABEL, "Version of Claude Code."),
     ),
     ("transcript", "line_no", "part"),
@@ -170,16 +176,31 @@ LINE_BLOCKS = Table(
             "output_text, thinking, tool_use, tool_result, user_text, reminder, attachment, "
             "summary, or boundary (a compaction: the context starts anew).",
         ),
-        Column("subtype", LABEL, "Attachment type, compaction trigger, or the kind of user text."),
+        Column(
+            "subtype",
+            LABEL,
+            "Attachment type, compaction trigger, kind of user text, or kind of result.",
+        ),
         Column("response_id", LABEL, "The response whose output this is."),
         Column("tool_use_id", LABEL, "The tool call that this is, or answers."),
         Column("tool_name", LABEL, "Tool called."),
         Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
         Column("input_hash", pa.string(), "Hash of the call's input: equal input, equal hash."),
         _required("chars", pa.int64(), "Size of the text.", "characters"),
-        Column("content_hash", pa.string(), "Hash of a result's text: equal text, equal hash."),
+        Column("content_hash", pa.string(), "Hash of the text: equal text, equal hash."),
+        Column(
+            "excerpt",
+            pa.string(),
+            "First characters: 1,000 of a call's input (JSON) and of a failed result, 300 of "
+            "another result.",
+        ),
+        Column("first_line", pa.int32(), "First line of the file that a result shows, from 1."),
+        Column("shown_lines", pa.int32(), "Lines of the file that a result shows."),
+        Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
+        Column("added_lines", pa.int32(), "Lines that the call added; items that it changed."),
+        Column("removed_lines", pa.int32(), "Lines that the call removed."),
+        Column("changed_chars", pa.int64(), "Of an edit's input: new text.", "characters"),
         Column("is_error", pa.bool_(), "The result says that the call failed."),
-        Column("error_text", pa.string(), "First 1,000 characters of a failed result."),
         Column("denial", LABEL, "`toolDenialKind`: why a call was not run."),
         Column("web_searches", pa.int64(), "`toolUseResult.searchCount` of a web search."),
         Column("subagent", LABEL, "The subagent that the call started."),
@@ -280,7 +301,11 @@ PARSED_TURNS = Table(
         Column("inference_geo", LABEL, "Region that served the request."),
         Column("service_tier", LABEL, "'standard', 'priority' or 'batch'."),
         Column("effort", LABEL, "Reasoning effort."),
+        Column("miss_reason", LABEL, "Why the provider says that the cache was missed."),
         Column("version", LABEL, "Version of Claude Code."),
+        _required("text_chars", pa.int64(), "Size of the prose it wrote.", "characters"),
+        _required("thinking_chars", pa.int64(), "Size of the thinking on record.", "characters"),
+        _required("has_thinking", pa.bool_(), "It thought, whether or not the text is on record."),
         _tokens(
             "prompt_tokens", "Size of the prompt: of the last iteration where there are several."
         ),
@@ -296,6 +321,11 @@ PARSED_TURNS = Table(
         _usd("usd_output", "Price of the output."),
         _usd("usd_web_search", "Price of the web searches."),
         _usd("usd", "The API's list price of the day for the whole response."),
+        _rate("rate_input", "Price of input outside the cache."),
+        _rate("rate_write_5m", "Price of 5-minute cache writes."),
+        _rate("rate_write_1h", "Price of 1-hour cache writes."),
+        _rate("rate_read", "Price of cache reads."),
+        _rate("rate_output", "Price of output."),
         _TRANSCRIPT,
         _LINE_NO,
     ),
@@ -315,6 +345,7 @@ TOOL_CALLS = Table(
         _required("tool_name", LABEL, "Tool called."),
         Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
         Column("input_hash", pa.string(), "Hash of the input: equal input, equal hash."),
+        Column("input_text", pa.string(), "First 1,000 characters of the input, as JSON."),
         _required("input_chars", pa.int64(), "Size of the input.", "characters"),
         _required(
             "outcome", LABEL, "'ok', 'error', or 'no_result' (interrupted, or still running)."
@@ -322,7 +353,14 @@ TOOL_CALLS = Table(
         Column("result_ts", TIMESTAMP, "Time of the result."),
         Column("result_chars", pa.int64(), "Size of the result.", "characters"),
         Column("result_hash", pa.string(), "Hash of the result: equal result, equal hash."),
-        Column("error_text", pa.string(), "First 1,000 characters of a failed result."),
+        Column("result_kind", LABEL, "`toolUseResult.type` or its status, e.g. file_unchanged."),
+        Column("result_text", pa.string(), "First 300 characters of a result, 1,000 of a failed."),
+        Column("first_line", pa.int32(), "First line of the file that the result shows, from 1."),
+        Column("shown_lines", pa.int32(), "Lines of the file that the result shows."),
+        Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
+        Column("added_lines", pa.int32(), "Lines that the call added; items that it changed."),
+        Column("removed_lines", pa.int32(), "Lines that the call removed."),
+        Column("changed_chars", pa.int64(), "Of an edit's input: new text.", "characters"),
         Column("denial", LABEL, "`toolDenialKind`: why a call was not run."),
         Column("subagent", LABEL, "The subagent that the call started."),
         Column("subagent_tokens", pa.int64(), "Tokens that the subagent reports.", "tokens"),
@@ -366,6 +404,7 @@ CONTEXT_BLOCKS = Table(
         _tokens("start_token", "Where the block begins in the prompt."),
         _tokens("end_token", "Where it ends: start + tokens."),
         Column("chars", pa.int64(), "Size of its text.", "characters"),
+        Column("content_hash", pa.string(), "Hash of its text: equal text, equal hash."),
         Column("tool_use_id", LABEL, "The call whose result it is."),
         Column("source_response_id", LABEL, "The response whose output it is."),
         Column("transcript", LABEL, "Transcript it came from."),
