@@ -74,9 +74,9 @@ def whole_call(call: Call) -> Iterator[Claim]:
     start, end = call.output_span
     if end > start:
         yield OutputClaim(call.response, start, end)
-    block = call.response.output_block
-    if block is not None and call.input_span is not None and call.input_span[1] > call.input_span[0]:
-        yield CarryClaim(block.response, *call.input_span)
+    block, span = call.response.output_block, call.input_span
+    if block is not None and span is not None and span[0] < span[1]:
+        yield CarryClaim(block.response, *span)
     if call.result_block is not None:
         yield from carried(call.result_block)
 

@@ -101,6 +101,7 @@ class Call:
 class Response:
     """One API response with its bill, what entered its prompt and the calls it made."""
 
+    conversation: Conversation
     id: str
     #: Position in its conversation, from 0.
     number: int
@@ -145,7 +146,6 @@ class Response:
     project: str | None
     transcript: str
     line_no: int
-    conversation: Conversation
     calls: list[Call] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     #: Where its output lies in the prompts after it.

@@ -249,9 +249,7 @@ class _Owned:
             share.write_1h_tokens += write_1h
             share.write_5m_tokens += write_5m
             share.input_tokens += uncached
-            usd = (
-                read * rates[0] + write_1h * rates[1] + write_5m * rates[2] + uncached * rates[3]
-            )
+            usd = read * rates[0] + write_1h * rates[1] + write_5m * rates[2] + uncached * rates[3]
             self._pay(share, usd, is_candidate)
 
     def output(
@@ -391,9 +389,7 @@ def _union(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return union
 
 
-def _minus(
-    span: tuple[int, int], taken: Iterable[tuple[int, int]]
-) -> Iterable[tuple[int, int]]:
+def _minus(span: tuple[int, int], taken: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
     """What of a span is not in the sorted spans `taken`."""
     start, end = span
     for low, high in taken:

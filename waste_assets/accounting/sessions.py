@@ -130,7 +130,7 @@ def _session(
         conversation = Conversation(session, agent)
         session.conversations.append(conversation)
         for number, (_, _, day, response_id, _, *values) in enumerate(rows):
-            response = Response(response_id, number, day, *values, conversation)
+            response = Response(conversation, response_id, number, day, *values)
             conversation.responses.append(response)
             by_id[response_id] = response
     numbers: dict[str, int] = {}

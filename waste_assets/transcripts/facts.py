@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import blake2b
@@ -39,6 +39,7 @@ from waste_assets.transcripts.records import (
     EmbeddedRecord,
     Message,
     Record,
+    Replacement,
     ShownFile,
     ToolInput,
     ToolUseResult,
@@ -688,7 +689,7 @@ def _target(given: ToolInput) -> str | None:
 
 def changed_chars(given: ToolInput) -> int | None:
     """Characters of an edit's input that the file did not hold at this place; None if no edit."""
-    edits = given.edits or [given]
+    edits: Sequence[Replacement | ToolInput] = given.edits or [given]
     pairs = [(e.old_string, e.new_string) for e in edits if e.new_string is not None]
     if not pairs:
         return None
@@ -698,8 +699,8 @@ def changed_chars(given: ToolInput) -> int | None:
 def _between(old: str, new: str) -> int:
     """Length of what differs between two texts, after their common beginning and end."""
     shorter = min(len(old), len(new))
-    start = len(commonprefix((old, new)))
-    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))
+    start = len(commonprefix((old, new)))  # noqa: RUF071 - of characters is what is wanted
+    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))  # noqa: RUF071
     return max(len(new), len(old)) - start - min(end, shorter - start)
 
 
