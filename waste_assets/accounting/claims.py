@@ -29,6 +29,8 @@ class CarryClaim:
     response: Response
     start: int
     end: int
+    #: How the size is known: measured, apportioned (a count shared by characters) or estimated.
+    basis: str = "apportioned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,22 @@ class PremiumClaim:
 
 
 Claim = OutputClaim | CarryClaim | PremiumClaim
+
+_BASES = ("measured", "apportioned", "estimated")
+
+
+def basis_of(claims: Sequence[Claim]) -> str:
+    """What an amount rests on: as sure as the least sure of its parts."""
+    return max((_basis(claim) for claim in claims), key=_BASES.index, default="measured")
+
+
+def _basis(claim: Claim) -> str:
+    if isinstance(claim, CarryClaim):
+        return claim.basis
+    if isinstance(claim, PremiumClaim):
+        return "measured"
+    is_all = (claim.start, claim.end) == (0, claim.response.output_tokens)
+    return "measured" if is_all and claim.response.usage_final else "apportioned"
 
 
 class Claimant(Protocol):
@@ -76,7 +94,8 @@ def whole_call(call: Call) -> Iterator[Claim]:
         yield OutputClaim(call.response, start, end)
     block, span = call.response.output_block, call.input_span
     if block is not None and span is not None and span[0] < span[1]:
-        yield CarryClaim(block.response, *span)
+        is_all = span == (block.start, block.end)
+        yield CarryClaim(block.response, *span, block.basis if is_all else "apportioned")
     if call.result_block is not None:
         yield from carried(call.result_block)
 
@@ -84,4 +103,4 @@ def whole_call(call: Call) -> Iterator[Claim]:
 def carried(block: Block, beyond: int = 0) -> Iterator[CarryClaim]:
     """What a block, beyond its first tokens, cost in all prompts that held it."""
     if block.start + beyond < block.end:
-        yield CarryClaim(block.response, block.start + beyond, block.end)
+        yield CarryClaim(block.response, block.start + beyond, block.end, block.basis)

@@ -12,7 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from waste_assets.accounting.claims import CarryClaim, Claimant, OutputClaim, PremiumClaim
+from waste_assets.accounting.claims import (
+    CarryClaim,
+    Claim,
+    Claimant,
+    OutputClaim,
+    PremiumClaim,
+)
 from waste_assets.accounting.conversation import Response, Session
 from waste_assets.accounting.prompt_prices import CarryPrices, PromptPrice
 
@@ -67,45 +73,62 @@ class Settlement:
     shares: dict[str, dict[str, Share]] = field(default_factory=dict)
     #: As the findings were given.
     costs: list[Cost] = field(default_factory=list)
+    #: As the observations were given: what they cost, whoever owns it.
+    observed: list[Cost] = field(default_factory=list)
 
 
-def settle(session: Session, findings: Sequence[Claimant]) -> Settlement:
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Claims whose cost is asked for, and which own nothing."""
+
+    claims: Sequence[Claim]
+
+
+def settle(
+    session: Session,
+    findings: Sequence[Claimant],
+    observations: Sequence[Observation] = (),
+) -> Settlement:
     """Divide the bills of a session among findings and productive work.
 
     Time and memory are linear in responses and claims, up to a logarithm.
     """
-    settlement = Settlement(costs=[Cost() for _ in findings])
+    settlement = Settlement(
+        costs=[Cost() for _ in findings], observed=[Cost() for _ in observations]
+    )
+    costs = [*settlement.costs, *settlement.observed]
     ranks = [(f.is_candidate, PRECEDENCE.index(f.category)) for f in findings]
     prices: dict[str, PromptPrice] = {}
     by_epoch: dict[str, list[tuple[int, CarryClaim]]] = defaultdict(list)
     outputs: dict[str, list[tuple[int, OutputClaim]]] = defaultdict(list)
     premiums: dict[str, list[tuple[int, PremiumClaim]]] = defaultdict(list)
-    for number, finding in enumerate(findings):
-        for claim in finding.claims:
+    everything: list[Claimant | Observation] = [*findings, *observations]
+    for number, claimant in enumerate(everything):
+        for claim in claimant.claims:
             if isinstance(claim, CarryClaim):
                 by_epoch[claim.response.epoch].append((number, claim))
             elif isinstance(claim, OutputClaim):
                 outputs[claim.response.id].append((number, claim))
             else:
                 premiums[claim.response.id].append((number, claim))
-    owned = _Owned(findings, settlement)
+    owned = _Owned(findings, settlement.shares, costs)
     for conversation in session.conversations:
         for epoch in conversation.epochs:
             carried = by_epoch.get(epoch[0].epoch, [])
             owners = _Owners(carried, ranks, findings) if carried else None
             for response in epoch:
-                claimed = outputs.get(response.id), premiums.get(response.id)
-                if owners is None and not any(claimed):
+                output, premium = outputs.get(response.id), premiums.get(response.id)
+                if owners is None and output is None and premium is None:
                     continue
                 price = prices[response.id] = PromptPrice(response)
                 if owners is not None:
-                    owned.prompt(response, owners.parts(price))
-                if claimed[0]:
-                    owned.output(response, claimed[0], ranks)
-                if claimed[1]:
-                    owned.premium(response, price, claimed[1], ranks, owners)
+                    owned.prompt(response, price, owners.parts(price))
+                if output is not None:
+                    owned.output(response, output, ranks)
+                if premium is not None:
+                    owned.premium(response, price, premium, ranks, owners)
             if owners is not None:
-                _carry(epoch, carried, owners, prices, settlement.costs)
+                _carry(epoch, carried, owners, prices, costs)
     owned.rest(session)
     _avoidable(session, findings, ranks, settlement)
     return settlement
@@ -158,7 +181,8 @@ class _Owners:
         findings: Sequence[Claimant],
     ) -> None:
         #: (finding, response it entered with, start, end), in the order of their places.
-        self.stretches = _resolved(carried, ranks)
+        own = [(number, claim) for number, claim in carried if number < len(findings)]
+        self.stretches = _resolved(own, ranks)
         self._starts = [start for _, _, start, _ in self.stretches]
         self._keys = [_key(findings[finding]) for finding, *_ in self.stretches]
         self._before: dict[tuple[str, bool], list[int]] = {
@@ -235,14 +259,24 @@ def _resolved(
 class _Owned:
     """The shares under construction."""
 
-    def __init__(self, findings: Sequence[Claimant], settlement: Settlement) -> None:
+    def __init__(
+        self,
+        findings: Sequence[Claimant],
+        shares: dict[str, dict[str, Share]],
+        costs: list[Cost],
+    ) -> None:
         self._findings = findings
-        self._shares = settlement.shares
-        self._costs = settlement.costs
+        self._shares = shares
+        self._costs = costs
 
-    def prompt(self, response: Response, parts: dict[tuple[str, bool], list[int]]) -> None:
+    def prompt(
+        self,
+        response: Response,
+        price: PromptPrice,
+        parts: dict[tuple[str, bool], list[int]],
+    ) -> None:
         """Give the owners of stretches of the context their part of a prompt."""
-        rates = PromptPrice(response).rates
+        rates = price.rates
         for (category, is_candidate), (read, write_1h, write_5m, uncached) in parts.items():
             share = self._share(response, category)
             share.read_tokens += read
@@ -266,7 +300,8 @@ class _Owned:
             self._costs[number].tokens += tokens
             self._costs[number].usd_direct += tokens * rate
         taken: list[tuple[int, int]] = []
-        for number, claim in sorted(claims, key=lambda c: (ranks[c[0]], c[0], c[1].start)):
+        own = [(number, claim) for number, claim in claims if number < len(ranks)]
+        for number, claim in sorted(own, key=lambda c: (ranks[c[0]], c[0], c[1].start)):
             for start, end in _minus((claim.start, claim.end), taken):
                 category, is_candidate = _key(self._findings[number])
                 share = self._share(response, category)
@@ -285,7 +320,8 @@ class _Owned:
     ) -> None:
         """Give what the cache cost too much to those who claim it, as far as nobody owns it."""
         taken: list[tuple[int, int]] = []
-        for number, claim in sorted(claims, key=lambda c: (ranks[c[0]], c[0], c[1].start)):
+        own = [(number, claim) for number, claim in claims if number < len(ranks)]
+        for number, claim in sorted(own, key=lambda c: (ranks[c[0]], c[0], c[1].start)):
             category, is_candidate = _key(self._findings[number])
             instead = response.rate_read if claim.instead == "read" else response.rate_input
             other = (instead or 0.0) / 1e6

@@ -37,7 +37,8 @@ from waste_assets.transcripts.days import Calendar
 
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "1"
-_INPUTS = "waste.inputs"
+#: Notes in the footers of the turns: what they were made from, whose they are, how many.
+INPUTS, SESSIONS, RESPONSES = "waste.inputs", "waste.sessions", "waste.responses"
 #: Days built at once: bounds what is held in memory, whatever the range.
 _BATCH_LINES = 80_000
 
@@ -93,7 +94,7 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
     return {
         day
         for day in holdings.contents
-        if lake.notes(PARSED_TURNS, day).get(_INPUTS)
+        if lake.notes(PARSED_TURNS, day).get(INPUTS)
         != holdings.inputs(day, copies.get(day, set()))
     }
 
@@ -185,9 +186,15 @@ def _build_batch(
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
         rows = _rows(con, lake, days, holdings, copies, Calendar(zone))
     for day in days:
-        notes = {_INPUTS: holdings.inputs(day, copies.get(day, set()))}
-        for table in TURN_TABLES:
-            lake.write(table, day, _of_day(rows[table.name], day), notes)
+        found = {table: _of_day(rows[table.name], day) for table in TURN_TABLES}
+        turns = found[PARSED_TURNS]
+        notes = {
+            INPUTS: holdings.inputs(day, copies.get(day, set())),
+            SESSIONS: json.dumps(sorted(set(turns.column("session_id").to_pylist()))),
+            RESPONSES: str(turns.num_rows),
+        }
+        for table, day_rows in found.items():
+            lake.write(table, day, day_rows, notes)
 
 
 def _rows(

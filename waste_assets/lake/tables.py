@@ -413,7 +413,113 @@ CONTEXT_BLOCKS = Table(
     ("response_id", "block_no"),
 )
 
+HEURISTIC_FLAGS = Table(
+    "heuristic_flags",
+    "One row for each finding of waste: what it is, how sure, why, where, and what it cost.",
+    (
+        _required("flag_id", pa.string(), "Identity of the flag: what was found where."),
+        _required("category", LABEL, "One of the categories of waste."),
+        _required("dimension", LABEL, "'outright' waste or 'inefficient' use."),
+        _required("rule", LABEL, "Which part of the category's rule applied."),
+        _required(
+            "tier", LABEL, "'certain', 'likely' or 'candidate': the last is in no headline."
+        ),
+        _required(
+            "basis",
+            LABEL,
+            "What the amount rests on: measured, apportioned or estimated sizes, or judged later.",
+        ),
+        Column("cause", LABEL, "Cause family of a failure, or the cause of a cache rebuild."),
+        Column("fault", LABEL, "Whose fault it is: infrastructure, harness, model, user."),
+        Column("cause_rule", LABEL, "The rule that knew the cause, with its version."),
+        _required("evidence", pa.string(), "Why, in words."),
+        _required("response_id", LABEL, "The response where it shows."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("model", LABEL, "Model of the response."),
+        _required("ts", TIMESTAMP, "Time of the response."),
+        Column("tool_use_id", LABEL, "The first of the calls that it is about."),
+        Column("tool_name", LABEL, "Tool of that call."),
+        Column("target", pa.string(), "What that call is about."),
+        _required("tool_use_ids", pa.list_(pa.string()), "All calls that it is about."),
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("last_transcript", LABEL, "Transcript of the last line that it is about."),
+        Column("last_line_no", pa.int32(), "That line."),
+        _tokens("tokens", "Size of what is claimed, each token once however often it was carried."),
+        _required(
+            "usd_direct",
+            pa.float64(),
+            "Low: the wasted output, and the carry cost of what it left in the context.",
+            "USD",
+        ),
+        _required(
+            "usd_avoidable",
+            pa.float64(),
+            "High: direct, and the rest of responses that held nothing but wasted calls.",
+            "USD",
+        ),
+        _required(
+            "usd_owned", pa.float64(), "Of direct, what no other flag owns in the ledger.", "USD"
+        ),
+    ),
+    ("flag_id",),
+)
+
+TOKEN_LEDGER = Table(
+    "token_ledger",
+    "Who owns the tokens of each response: one row for each category with a part of it.",
+    (
+        _required("response_id", LABEL, "The response."),
+        _required("category", LABEL, "One of the nine categories; every response has productive."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("model", LABEL, "Model of the response."),
+        _required("ts", TIMESTAMP, "Time of the response."),
+        _tokens("input_tokens", "Prompt tokens neither read from nor written to the cache."),
+        _tokens("write_5m_tokens", "Cache writes kept 5 minutes, or with no time to live said."),
+        _tokens("write_1h_tokens", "Cache writes kept 1 hour."),
+        _tokens("read_tokens", "Cache reads."),
+        _tokens("output_tokens", "Output, thinking included."),
+        _usd("usd", "The category's part of the bill."),
+        _usd("usd_candidate", "Of it, what only candidates claim."),
+        _usd("usd_avoidable", "`usd`, and the rest of a response that held only wasted calls."),
+    ),
+    ("response_id", "category"),
+)
+
+FAILED_CALLS = Table(
+    "failed_calls",
+    "One row for each tool call that failed or was refused: the cause and whose fault it was.",
+    (
+        _required("tool_use_id", LABEL, "The call."),
+        _required("response_id", LABEL, "The response that made it."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("model", LABEL, "Model of the response."),
+        _required("ts", TIMESTAMP, "Time of the call."),
+        _required("tool_name", LABEL, "Tool called."),
+        Column("target", pa.string(), "What the call is about."),
+        _required("cause", LABEL, "Cause family; 'other' where no rule knows it."),
+        _required("fault", LABEL, "infrastructure, harness, model, user or feedback."),
+        Column("cause_rule", LABEL, "The rule that knew, with its version; NULL: none did."),
+        _required(
+            "usd", pa.float64(), "Output of the call, and what it left in later prompts.", "USD"
+        ),
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("result_transcript", LABEL, "Transcript of the result."),
+        Column("result_line_no", pa.int32(), "Line of the result."),
+    ),
+    ("tool_use_id", "response_id"),
+)
+
 #: The line tables are read from `raw_sessions` alone, day by day, and shared by the rest.
 LINE_TABLES = (LINE_USAGE, LINE_BLOCKS, LINE_COSTS, QUARANTINED_LINES, LINE_COUNTS)
 #: What the turns stage publishes.
 TURN_TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
+#: What the detectors publish.
+FLAG_TABLES = (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS)
