@@ -1,7 +1,8 @@
 """A session as detectors and the ledger see it: conversations of responses, calls and blocks.
 
 Everything here was read from the published tables of the turns stage. Positions are tokens in
-the prompt, from 0; sizes are tokens unless they are named characters.
+the prompt, from 0; sizes are tokens unless they are named characters; times are UTC, without a
+zone.
 """
 
 from __future__ import annotations

@@ -14,18 +14,25 @@ from waste_assets.accounting.conversation import Block, Call, Conversation, Resp
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import CONTEXT_BLOCKS, PARSED_TURNS, TOOL_CALLS, Table
 
+
+def _time(column: str) -> str:
+    # Without a zone: a date with one costs ten times as much to make.
+    return f"make_timestamp(epoch_us({column}))"
+
+
 _RESPONSE = (
-    "ts, last_ts, model, stop_reason, effort, speed, version, miss_reason, input_tokens, "
-    "write_5m_tokens, write_1h_tokens, read_tokens, output_tokens, thinking_tokens, text_chars, "
-    "thinking_chars, has_thinking, prompt_tokens, epoch, epoch_position, epoch_start, usd_input, "
-    "usd_write_5m, usd_write_1h, usd_read, usd_output, usd, rate_input, rate_write_5m, "
+    f"{_time('ts')}, {_time('last_ts')}, model, stop_reason, effort, speed, version, miss_reason, "
+    "input_tokens, write_5m_tokens, write_1h_tokens, read_tokens, output_tokens, thinking_tokens, "
+    "text_chars, thinking_chars, has_thinking, prompt_tokens, epoch, epoch_position, epoch_start, "
+    "usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output, usd, rate_input, rate_write_5m, "
     "rate_write_1h, rate_read, rate_output, project, transcript, line_no"
 )
 _CALL = (
-    "ts, tool_name, target, coalesce(input_text, ''), input_hash, input_chars, outcome, "
-    "result_ts, coalesce(result_chars, 0), result_hash, result_kind, coalesce(result_text, ''), "
-    "denial, first_line, shown_lines, file_lines, added_lines, removed_lines, changed_chars, "
-    "subagent, subagent_tokens, transcript, line_no, result_transcript, result_line_no"
+    f"{_time('ts')}, tool_name, target, coalesce(input_text, ''), input_hash, input_chars, "
+    f"outcome, {_time('result_ts')}, coalesce(result_chars, 0), result_hash, result_kind, "
+    "coalesce(result_text, ''), denial, first_line, shown_lines, file_lines, added_lines, "
+    "removed_lines, changed_chars, subagent, subagent_tokens, transcript, line_no, "
+    "result_transcript, result_line_no"
 )
 _BLOCK = (
     "kind, subtype, basis, start_token, end_token, chars, content_hash, tool_use_id, transcript, "
