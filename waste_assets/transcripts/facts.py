@@ -50,7 +50,7 @@ from waste_assets.transcripts.records import (
 )
 
 #: Changed with every change of what is read from a line: older facts are read anew.
-RULES = "2"
+RULES = "3"
 _FROM, _RULES = "waste.from", "waste.rules"
 
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
@@ -95,6 +95,8 @@ _UNSENT = frozenset(
         "hook_non_blocking_error",
     ]
 )
+#: Fields of attachments that tell the harness what they belong to: each call has its own.
+_UNSENT_FIELDS = frozenset(["type", "toolUseID"])
 #: What an image weighs against text when a count is shared by characters: about 1,500 tokens.
 _IMAGE_CHARS = 6_000
 #: How much of a call and of its result is kept for the detectors to look at.
@@ -474,7 +476,7 @@ class _Facts:
         value = _value(given(record.attachment))
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and kind not in _UNSENT:
-            rest = {name: part for name, part in value.items() if name != "type"}
+            rest = {name: part for name, part in value.items() if name not in _UNSENT_FIELDS}
             content = msgspec.json.encode(rest)
             self._content(
                 here, "attachment", _chars(rest), subtype=kind, content_hash=_hash(content)
