@@ -33,7 +33,8 @@ _LARGEST_PREFIX = 100_000
 _LARGE = 2_000
 #: So many responses must follow: what was asked last needs no further calls.
 _FOLLOWING = 10
-_WORD = re.compile(r"[^\s/\\\"'`:,;()\[\]{}<>|&=]+")
+#: A name of a file is one or several of these.
+_words = re.compile(r"[\w.+@#%~$-]+").findall
 
 
 def detect(session: Session, settings: Settings) -> Iterator[Flag]:
@@ -169,9 +170,9 @@ def _never_named(names: dict[int, str], calls: list[Call]) -> list[Call]:
     first = min(names, default=len(calls))
     for call in reversed(calls[first:]):
         name = names.get(call.number)
-        if name and name not in words and name.partition(".")[0] not in words:
+        if name and name.partition(".")[0] not in words and not words.issuperset(_words(name)):
             found.append(call)
-        words.update(_WORD.findall(call.input_text))
+        words.update(_words(call.input_text))
     return found[::-1]
 
 
