@@ -53,6 +53,8 @@ class Effect:
     looks: bool = False
     #: What it looks at changes by itself: processes, services, logs, the clock.
     volatile: bool = False
+    #: It showed something else besides the parts of files that it reads.
+    shows_more: bool = False
 
     @property
     def changes(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -31,7 +32,7 @@ _SHOWN_CHARS = 29_000
 #: What Read shows of a file when it is not told how much.
 _READ_LINES = 2_000
 
-_LOOKS = frozenset(["Grep", "Glob", "LS", "LSP", "ToolSearch", "NotebookRead"])
+_LOOKS = frozenset(["Grep", "Glob", "LS", "LSP", "NotebookRead"])
 _VOLATILE = frozenset(
     [
         "WebFetch",
@@ -49,6 +50,7 @@ _VOLATILE = frozenset(
 #: They concern the conversation and nothing else.
 _TALK = frozenset(
     [
+        "ToolSearch",
         "TodoWrite",
         "TodoRead",
         "TaskCreate",
@@ -150,7 +152,7 @@ def _shell(call: Call, cwd: str | None) -> Effect:
     if shown and not background and volatile == effect.volatile:
         return effect
     reads = effect.reads if shown and not background else ()
-    return Effect(reads, effect.writes, effect.reach, effect.looks, volatile)
+    return replace(effect, reads=reads, volatile=volatile)
 
 
 def _read(call: Call, cwd: str | None) -> tuple[FileRange, ...]:

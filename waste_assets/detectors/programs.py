@@ -25,6 +25,11 @@ LOOKS = _set(
     out-host convertfrom-json convertto-json compare-object get-help get-member get-acl
     get-filehash"""
 )
+#: What they print says nothing of the world.
+SILENT = _set(
+    """echo printf cd chdir set-location pushd popd true false : export set unset read sleep
+    write-output write-host test [ [["""
+)
 #: They set something in the shell itself, which the next call does not see.
 SHELL_STATE = _set(
     """export set unset shopt setopt alias unalias declare typeset local readonly let read return
@@ -34,7 +39,7 @@ SHELL_STATE = _set(
 #: What they show changes by itself.
 VOLATILE = _set(
     """date sleep ps top htop pgrep lsof netstat ss ping dig nslookup host uptime free vmstat iostat
-    journalctl nvidia-smi watch time-sync get-process get-date start-sleep get-service
+    nc journalctl nvidia-smi watch time-sync get-process get-date start-sleep get-service
     test-netconnection diskutil"""
 )
 #: They change something, but no file of the work.
@@ -137,6 +142,7 @@ WRAPPERS: dict[str, frozenset[str]] = {
     "time": frozenset(["-f", "-o"]),
     "xvfb-run": frozenset(["-s"]),
     "caffeinate": frozenset(["-t"]),
+    "wsl": frozenset(["-d", "-u", "--cd", "--distribution", "--user"]),
     "rtk": frozenset(),
     "npx": frozenset(["-p", "--package", "-c"]),
     "bunx": frozenset(["-p", "--package"]),
@@ -152,7 +158,6 @@ RUNNERS: dict[str, frozenset[str]] = {
     "pnpm": frozenset(["--filter", "-F", "-C", "--dir"]),
     "yarn": frozenset(["--cwd"]),
     "bun": frozenset(["--cwd", "--filter", "-F"]),
-    "deno": frozenset(),
     "uv": frozenset(["--project", "--directory", "--with", "-p", "--python", "--extra", "--group"]),
     "poetry": frozenset(["-C"]),
     "pdm": frozenset(["-p"]),
@@ -183,7 +188,6 @@ RUNNERS: dict[str, frozenset[str]] = {
     "dotnet": frozenset(),
     "mix": frozenset(),
     "rails": frozenset(),
-    "php": frozenset(),
     "flutter": frozenset(),
     "dart": frozenset(),
 }

@@ -90,6 +90,8 @@ _IN_QUOTES_POWERSHELL = re.compile(
     """,
     re.VERBOSE,
 )
+#: A line that needs no reading: words with one space between them.
+_PLAIN_WORDS = re.compile(r"[\w./:=,@%+-]+(?: [\w./:=,@%+-]+)*")
 _STREAM = re.compile(r"\d+\Z")
 #: Words of compound commands with nothing of their own to run.
 _KEYWORDS = frozenset(
@@ -106,6 +108,8 @@ class _Unreadable(Exception):
 
 def read(text: str, *, powershell: bool = False) -> Line:
     """Take a command line apart. Never raises: what cannot be read makes the line incomplete."""
+    if _PLAIN_WORDS.fullmatch(text):
+        return Line((Command(text.split(" ")),), complete=True)
     reader = _Reader(text, powershell)
     try:
         reader.commands("")

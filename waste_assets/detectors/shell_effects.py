@@ -57,6 +57,7 @@ def effect(line: str, cwd: str | None, *, powershell: bool = False, cut: bool = 
         shell.reach,
         shell.looks or not (shell.writes or shell.reach),
         shell.volatile,
+        shell.shows_more,
     )
 
 
@@ -69,12 +70,15 @@ class _Shell:
         self.reach = Reach.NOTHING
         self.looks = False
         self.volatile = False
+        #: Something else than files was shown.
+        self.shows_more = False
         self._cwd = cwd
         self._known: dict[str, str] = {"HOME": "~", "PWD": "."}
         self._outer: list[tuple[str | None, dict[str, str]]] = []
         #: What flows through the pipe at hand: whole stretches of files, or nothing of use.
         self._stream: list[FileRange] = []
-        self._piped = False
+        #: The last command of the pipe at hand shows what is no part of a file.
+        self._shown = False
 
     def run(self, command: Command) -> None:
         """Take in the effect of one command."""
@@ -89,17 +93,20 @@ class _Shell:
             return
         if not command.piped:
             self.end_pipe()
-        self._piped = command.piped
         incoming, self._stream = self._stream, []
         words = self._unwrapped([self._filled(word) for word in words])
+        self._shown = False
         if words:
             self._program(words, command, incoming)
+            self._shown = _name(words[0]) not in programs.SILENT and not self._stream
         self._redirect(command)
 
     def end_pipe(self) -> None:
         """What flowed to the end of a pipe was shown."""
         self.reads += self._stream
+        self.shows_more |= self._shown
         self._stream = []
+        self._shown = False
 
     def _redirect(self, command: Command) -> None:
         for operator, target in command.redirections:
@@ -114,6 +121,7 @@ class _Shell:
                 continue
             if stream == "1" or operator.startswith("&"):
                 self._stream = []
+                self._shown = False
             if target not in _SINKS:
                 self._write(target)
 
@@ -137,7 +145,9 @@ class _Shell:
             ):
                 return words
             words = _skip_options(words[1:], programs.WRAPPERS[name])
-            if (name in ("timeout", "gtimeout") and words) or (name == "pipx" and words[:1] == ["run"]):
+            if (name in ("timeout", "gtimeout") and words) or (
+                name == "pipx" and words[:1] == ["run"]
+            ):
                 words = words[1:]
         return words
 
@@ -175,7 +185,7 @@ class _Shell:
 
     def _path(self, word: str) -> str | None:
         """The file that a word names; None where nobody can know."""
-        if UNKNOWN in word or _GLOB.search(word):
+        if UNKNOWN in word or word.endswith("...") or _GLOB.search(word):
             return None
         base = None if self._cwd is None or UNKNOWN in self._cwd else self._cwd
         return normalised(word, base)
@@ -277,7 +287,9 @@ class _Shell:
             ):
                 self._program(words, command, [])
                 return
-        if (task in programs.LOOKING_TASK and not runs) or (name == "go" and task in ("vet", "list", "doc", "env", "version")):
+        if (task in programs.LOOKING_TASK and not runs) or (
+            name == "go" and task in ("vet", "list", "doc", "env", "version")
+        ):
             self.looks = True
         elif name == "go" and task in ("mod", "get", "work", "generate"):
             self._reaches(Reach.ANYTHING)
@@ -362,7 +374,8 @@ class _Shell:
 
     def _sed(self, arguments: Words, command: Command, incoming: list[FileRange]) -> None:
         options = [word for word in arguments if word.startswith("-") and word != "-"]
-        rest = [word for word in arguments if not word.startswith("-")]
+        # BSD's -i takes a suffix as a word of its own, often an empty one.
+        rest = [word for word in arguments if word and not word.startswith("-")]
         scripts = [b for a, b in pairwise(arguments) if a == "-e"]
         if not scripts:
             scripts, rest = rest[:1], rest[1:]
@@ -375,9 +388,7 @@ class _Shell:
             if not rest:
                 self._reaches(Reach.UNKNOWN)
             for word in rest:
-                # BSD's -i takes a suffix as a word of its own, often an empty one.
-                if word:
-                    self._write(word)
+                self._write(word)
             return
         self.looks = True
         quiet = any(re.match(r"-\w*n", word) for word in options) or "--quiet" in options
@@ -458,6 +469,7 @@ class _Shell:
         self._reaches(within.reach)
         self.looks |= within.looks
         self.volatile |= within.volatile
+        self.shows_more |= within.shows_more
 
     def _eval(self, arguments: Words, command: Command, incoming: list[FileRange]) -> None:
         self._reaches(Reach.UNKNOWN)
@@ -519,7 +531,9 @@ class _Shell:
             target = next((w[9:] for w in arguments if w.startswith("--output=")), None)
             if target:
                 self._write(target)
-        elif name in programs.GIT_STATE or (name == "reset" and not {"--hard", "--merge", "--keep"} & set(arguments)):
+        elif name in programs.GIT_STATE or (
+            name == "reset" and not {"--hard", "--merge", "--keep"} & set(arguments)
+        ):
             self._reaches(Reach.STATE)
         elif name in ("checkout", "switch", "restore", "rm", "mv"):
             self._git_files(name, arguments, paths)
@@ -559,10 +573,9 @@ class _Shell:
                 self.looks = self.volatile = True
             else:
                 self._reaches(Reach.STATE)
-        elif (
-            (len(words) > 1
-            and words[1] in programs.GH_LOOKS)
-            or words[:1] in (["search"], ["status"])
+        elif (len(words) > 1 and words[1] in programs.GH_LOOKS) or words[:1] in (
+            ["search"],
+            ["status"],
         ):
             self.looks = self.volatile = True
         elif words[:2] in (["pr", "checkout"], ["repo", "clone"], ["run", "download"]):
@@ -759,6 +772,12 @@ _HANDLERS: dict[str, _Handler] = {
     "py": _Shell._script,
     "node": _Shell._script,
     "ruby": _Shell._script,
+    "lua": _Shell._script,
+    "luac": _Shell._script,
+    "php": _Shell._script,
+    "tsx": _Shell._script,
+    "ts-node": _Shell._script,
+    "deno": _Shell._script,
     "bash": _Shell._sub_shell,
     "sh": _Shell._sub_shell,
     "zsh": _Shell._sub_shell,
