@@ -218,6 +218,13 @@ class World:
         """What a call of the session does."""
         return self.events[self._place[call.id]][1]
 
+    @staticmethod
+    def paths_of_edit(call: Call) -> tuple[str, ...]:
+        """The files that an editing tool was to change, whether it did or not."""
+        if call.tool not in EDITORS or call.target is None:
+            return ()
+        return (normalised(call.target, call.response.project),)
+
     def changed(self, after: Call, before: Call, least: Reach = Reach.STATE) -> bool:
         """Whether a call between two others wrote a file or reached as far as `least`.
 

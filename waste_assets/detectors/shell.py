@@ -277,8 +277,14 @@ class _Reader:
         self._add(UNKNOWN + UNKNOWN)
         outer = self._command, self._word, self._redirect
         self._command, self._word, self._redirect = Command(), None, None
-        self.commands(closing)
-        self._command, self._word, self._redirect = outer
+        try:
+            self.commands(closing)
+        except _Unreadable:
+            self.flush()
+            raise
+        finally:
+            # Also where the text ends within: the outer command is known as far as it goes.
+            self._command, self._word, self._redirect = outer
 
     def _dollar(self, value: str) -> None:
         if value == "$((":
