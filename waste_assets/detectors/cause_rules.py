@@ -112,7 +112,8 @@ _PROBES = (
     r"rg|ag|ack|diff|cmp|find|fd|compgen|nc|jobs|"
     r"git (diff|grep|check-ignore|ls-files|ls-remote|merge-base|show-ref|"
     r"cat-file|config|symbolic-ref|stash list)|"
-    r"docker (ps|images|inspect)|systemctl (status|is-active)|npm (ls|list)|pip3? show|brew list)\b"
+    r"docker (ps|images|inspect)|systemctl (status|is-active)|npm (ls|list)|pip3? show|brew list)"
+    r"(?![\w-])"
 )
 #: Commands that look at files.
 _LOOKS = r"(cat|bat|head|tail|sed -n|wc|less|tree|file|du|realpath|readlink)\b"

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.detectors.cause_rules import Attempt, Fault, Rule, rules_for
+from waste_assets.detectors.effects import SHELLS, arguments
+from waste_assets.detectors.shell import read
 
 _DENIALS = {
     "user-rejected": Rule("permission/rejected@1", Fault.USER),
@@ -89,17 +89,17 @@ class _Before:
 
     def attempt(self, call: Call) -> Attempt:
         """The call as rules see it."""
-        command = shell_command(call)
-        if command is None:
+        if call.tool not in SHELLS:
             return Attempt(call.tool, call.result_text)
-        commands = shell_commands(command)
-        built = self._built.union(_OUTPUT.findall(command))
+        line = _line(call)
+        commands, is_hushed = _shell_commands(line, call.tool == "PowerShell")
+        built = self._built.union(_OUTPUT.findall(line))
         return Attempt(
             call.tool,
             call.result_text,
-            command,
+            line,
             commands,
-            is_hushed=bool(_HUSHED.search(command)),
+            is_hushed=is_hushed,
             runs_own_program=any(one.split(" ", 1)[0] in built for one in commands),
         )
 
@@ -118,8 +118,8 @@ class _Before:
         """The call belongs to what came before from now on."""
         if call.tool.startswith("mcp__"):
             self._answered.add(_server(call.tool))
-        elif call.tool == "Bash" and "-o" in call.input_text and not call.failed:
-            self._built.update(_OUTPUT.findall(shell_command(call) or ""))
+        elif call.tool in SHELLS and "-o" in call.input_text and not call.failed:
+            self._built.update(_OUTPUT.findall(_line(call)))
         if call.failed:
             self._refused[call.tool, call.input_hash] += 1
 
@@ -139,63 +139,35 @@ def _was_rewritten(attempt: Attempt) -> bool:
 
 _USAGE = re.compile(r"^Usage: (\S+)", re.M)
 _OUTPUT = re.compile(r"(?<=\s)-o[ =](\S+)")
-_HUSHED = re.compile(r"(2>|&>|>&) ?/dev/null")
 
 
-# --- shell commands ------------------------------------------------------------------------
+def _line(call: Call) -> str:
+    line = arguments(call).get("command")
+    return line if isinstance(line, str) else ""
 
 
-def shell_command(call: Call) -> str | None:
-    """The command of a shell call, as far as its input was kept; None for other tools."""
-    if call.tool not in ("Bash", "PowerShell"):
-        return None
-    try:
-        return str(msgspec.json.decode(call.input_text, type=_ShellInput).command)
-    except msgspec.DecodeError:
-        # Only the beginning of a long input is kept.
-        found = _CUT_COMMAND.search(call.input_text)
-        if found is None:
-            return ""
-        text = found[1].rstrip("\\")
-        return _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), text)
+def _shell_commands(line: str, powershell: bool) -> tuple[tuple[str, ...], bool]:
+    """The commands of a line without `cd`, variables and wrappers; whether errors are hushed."""
+    told = read(line, powershell=powershell).commands
+    texts = [" ".join(command.words) for command in told if command.words]
+    stripped = [_PREFIX.sub("", text) for text in texts]
+    kept = [text for text in stripped if text and not _BY_THE_WAY.match(text)]
+    hushed = any(
+        operator in _HUSHED and target == "/dev/null"
+        for command in told
+        for operator, target in command.redirections
+    )
+    return tuple(kept or texts), hushed
 
 
-class _ShellInput(msgspec.Struct):
-    command: str = ""
-
-
-_CUT_COMMAND = re.compile(r'"command":\s*"((?:[^"\\]|\\.)*\\?)', re.S)
-_ESCAPE = re.compile(r"\\(.)", re.S)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
-
-
-def shell_commands(command: str) -> tuple[str, ...]:
-    """The commands of a command line, without `cd`, variables, wrappers and here-documents."""
-    text = _HEREDOC.sub(r"<<", command)
-    parts = _SPLIT.split(_QUOTED.sub(_hidden, text))
-    stripped = (_PREFIX.sub("", part.strip()) for part in parts if part)
-    kept = [part for part in stripped if part and not _BY_THE_WAY.match(part)]
-    return tuple(kept or [part.strip() for part in parts if part and part.strip()])
-
-
-def _hidden(quoted: re.Match[str]) -> str:
-    # What is quoted separates nothing; its words stay, for paths are quoted as well.
-    return _SEPARATORS.sub("_", quoted[0])
-
-
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1.*?(^\s*\2$|\Z)", re.S | re.M)
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'", re.S)
-_SEPARATORS = re.compile(r"[\n;|&]")
-_SPLIT = re.compile(r"&&|\|\||\|&|[;|\n]|(?<![>&\d])&(?![>&\d])")
+_HUSHED = frozenset(["2>", "&>", ">&", "2>>", "&>>"])
 _PREFIX = re.compile(
-    r"^(?:[({!]\s*|(?:then|do|else|if|while|time|sudo|command(?= \w+ )|exec|nohup|env"
-    r"|xargs(?: -\S+)*)\s+"
-    r"|[A-Za-z_]\w*=(?:\"[^\"]*\"|'[^']*'|\S*)\s+"
+    r"^(?:(?:sudo|command(?= \w+ )|exec|nohup|env|xargs(?: -\S+)*)\s+"
+    r"|[A-Za-z_]\w*=\S*\s+"
     r"|timeout\s+(?:-\S+\s+)*\S+\s+|npx\s+(?:-\S+\s+)*|bunx\s+|uvx\s+"
     r"|(?:rtk|pnpm exec|pnpm dlx|yarn dlx|uv run|poetry run|mise exec --|bundle exec"
     r"|nix develop --command|nix-shell --run|dotenv --)\s+(?=\w))*"
 )
 _BY_THE_WAY = re.compile(
-    r"(cd|pushd|popd|echo|printf|sleep|export|set|source|true|wait|fi|done"
-    r"|#)(\s|$)"
+    r"(cd|pushd|popd|echo|printf|sleep|export|set|source|true|wait|\(|\))(\s|$)|[A-Za-z_]\w*=\S*$"
 )
