@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
 from functools import cache, partial
+from importlib.resources import files
 from typing import Any
 
 import pyarrow as pa
 
 from waste_assets.accounting import turns
 from waste_assets.accounting.claims import basis_of, whole_call
-from waste_assets.accounting.conversation import Call, Response, Session
+from waste_assets.accounting.conversation import Call, Conversation, Response, Session
 from waste_assets.accounting.ledger import Observation, Settlement, settle
 from waste_assets.accounting.sessions import sessions
 from waste_assets.detectors import causes
@@ -36,10 +37,12 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.processes import Processes
 
-#: Changed with every change of the ledger's rules or of what is written here.
+#: Changed when flags have to be made anew although no detector has changed.
 RULES = "1"
 _INPUTS = "waste.inputs"
 _BATCH_RESPONSES = 12_000
+#: Transcript behind a response: says whether there is enough work for several processes.
+_BYTES_PER_RESPONSE = 14_000
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,13 @@ class Active:
 
 @cache
 def rules() -> str:
-    """Identity of all that turns turns into flags."""
-    versions = [f"{detector.category}@{detector.version}" for detector in detectors()]
-    return "/".join([RULES, causes.VERSION, *versions])
+    """Identity of all that turns turns into flags: the code of the detectors and of the ledger."""
+    told = hashlib.sha256(RULES.encode())
+    for package in ("waste_assets.detectors", "waste_assets.accounting"):
+        for module in sorted(files(package).iterdir(), key=lambda path: path.name):
+            if module.name.endswith(".py"):
+                told.update(module.read_bytes())
+    return told.hexdigest()[:12]
 
 
 def stale_days(lake: Lake, settings: Settings) -> set[date]:
@@ -91,8 +98,7 @@ def stale_days(lake: Lake, settings: Settings) -> set[date]:
     return {
         day
         for day in active.sessions
-        if lake.notes(TOKEN_LEDGER, day).get(_INPUTS)
-        != active.inputs(day, related[day], settings)
+        if lake.notes(TOKEN_LEDGER, day).get(_INPUTS) != active.inputs(day, related[day], settings)
     }
 
 
@@ -113,7 +119,7 @@ def build(
     related = active.related(wanted)
     inputs = {day: active.inputs(day, related[day], settings) for day in wanted}
     batches = list(_batches(wanted, active.rows))
-    counted = [sum(active.rows[day] for day in batch) for batch in batches]
+    counted = [sum(active.rows[day] for day in b) * _BYTES_PER_RESPONSE for b in batches]
     function = partial(_build_batch, lake, active.sessions, related, inputs, settings)
     processes.each(function, batches, counted, watch("Finding waste", sum(counted)))
 
@@ -152,16 +158,25 @@ def _build_batch(
 
 def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None:
     flags = detect(session, settings)
-    failures = causes.failures(session)
-    observations = [Observation(tuple(whole_call(failure.call))) for failure in failures]
+    failed = [
+        (call, failure)
+        for conversation in session.conversations
+        for call, failure in _failed(conversation)
+    ]
+    observations = [Observation(tuple(whole_call(call))) for call, _ in failed]
     settlement = settle(session, flags, observations)
     _add_flags(flags, settlement, rows[HEURISTIC_FLAGS])
-    for failure, cost in zip(failures, settlement.observed, strict=True):
-        rows[FAILED_CALLS].add(failure.call.response, _failure_row(failure, cost.usd_direct))
+    for (call, failure), cost in zip(failed, settlement.observed, strict=True):
+        rows[FAILED_CALLS].add(call.response, _failure_row(call, failure, cost.usd_direct))
     for conversation in session.conversations:
         for response in conversation.responses:
             for row in _ledger_rows(response, settlement):
                 rows[TOKEN_LEDGER].add(response, row)
+
+
+def _failed(conversation: Conversation) -> Iterator[tuple[Call, causes.Failure]]:
+    failures = causes.failures(conversation)
+    return ((call, failures[call.id]) for call in conversation.calls if call.id in failures)
 
 
 def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
@@ -216,8 +231,7 @@ def _ledger_rows(response: Response, settlement: Settlement) -> Iterator[dict[st
         }
 
 
-def _failure_row(failure: causes.Failure, usd: float) -> dict[str, Any]:
-    call = failure.call
+def _failure_row(call: Call, failure: causes.Failure, usd: float) -> dict[str, Any]:
     return {
         **_place(call.response),
         "ts": call.ts,
@@ -226,7 +240,7 @@ def _failure_row(failure: causes.Failure, usd: float) -> dict[str, Any]:
         "target": call.target,
         "cause": failure.cause,
         "fault": failure.fault,
-        "cause_rule": failure.rule,
+        "cause_rule": failure.rule if failure.is_known else None,
         "usd": usd,
         "transcript": call.transcript,
         "line_no": call.line_no,
@@ -277,5 +291,3 @@ class _Rows:
             for column in self._table.columns
         ]
         return pa.Table.from_arrays(columns, schema=self._table.schema)
-
-
