@@ -115,8 +115,9 @@ def _unread(conversation: Conversation) -> Iterator[Flag]:
 
 def _left(response: Response, start: int, following: Response | None) -> Flag:
     conversation = response.conversation
+    is_whole = response.cached_to - start > response.prompt_tokens // 2
     is_alone = len(conversation.responses) == 1 and response.epoch_start == "first"
-    is_unread = is_alone and not _is_shared(response)
+    is_unread = is_alone and is_whole and not _is_shared(response)
     if is_unread:
         why = "the conversation is this one answer"
     elif following is None:
