@@ -22,8 +22,10 @@ class Reach(IntEnum):
     BUILD = 2
     #: It may change any file: scripts, unknown programs, what could not be read.
     UNKNOWN = 3
-    #: It does change files without naming them: formatters, checkouts, code generators.
-    ANYTHING = 4
+    #: Formatters and fixers that name no files: as a rule they change what was written before.
+    FORMAT = 4
+    #: It does change files without naming them: checkouts, merges, code generators.
+    ANYTHING = 5
 
 
 @dataclass(frozen=True, slots=True)

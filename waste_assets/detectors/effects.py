@@ -29,8 +29,6 @@ AGENTS = frozenset(["Task", "Agent"])
 _READERS = frozenset(["explore", "plan", "statusline-setup", "claude-code-guide"])
 #: Results of shells above this size were cut, so that nobody knows which lines were shown.
 _SHOWN_CHARS = 29_000
-#: What Read shows of a file when it is not told how much.
-_READ_LINES = 2_000
 
 _LOOKS = frozenset(["Grep", "Glob", "LS", "LSP", "NotebookRead"])
 _VOLATILE = frozenset(
@@ -164,8 +162,8 @@ def _read(call: Call, cwd: str | None) -> tuple[FileRange, ...]:
     told = arguments(call)
     offset, limit = told.get("offset"), told.get("limit")
     first = max(offset, 1) if isinstance(offset, int) else 1
-    lines = limit if isinstance(limit, int) and limit > 0 else _READ_LINES
-    return (FileRange(path, first, first + lines - 1),)
+    last = first + limit - 1 if isinstance(limit, int) and limit > 0 else END
+    return (FileRange(path, first, last),)
 
 
 def _agent(call: Call) -> Effect:

@@ -12,6 +12,7 @@ itself.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ class Kind(StrEnum):
 
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+#: An edit that the harness refuses until the file is read, or read again.
+_REFUSED = re.compile(
+    r"has not been read|modified since|unexpectedly modified|Read it (?:again|first)"
+)
 WASTED = (Kind.UNCHANGED, Kind.REPEATED, Kind.OVERLAP, Kind.LOOK)
 
 
@@ -183,7 +188,7 @@ class _Reader:
                 self._notified[agent] = place
 
     def _refuse(self, agent: str, call: Call) -> None:
-        if "has not been read" in call.result_text or "modified since read" in call.result_text:
+        if _REFUSED.search(call.result_text):
             for edit in self.world.paths_of_edit(call):
                 self._refused.add((agent, edit))
 
@@ -191,17 +196,17 @@ class _Reader:
         """Whether a file is known to have been written, or rewritten unnamed, since a place."""
         if self._reached[Reach.ANYTHING] > since:
             return True
-        written = self._written
-        if not written:
-            return False
-        while path:
-            if written.get(path, -1) > since:
-                return True
-            above = path.rpartition("/")[0]
-            if above == path:
-                break
-            path = above
-        return False
+        written = self._write_of(path)
+        # What nobody has written is in order: a formatter finds nothing to do.
+        return written > since or (written >= 0 and self._reached[Reach.FORMAT] > since)
+
+    def _write_of(self, path: str) -> int:
+        """When a file, or a folder that it lies in, was last written; -1 if never."""
+        latest = -1
+        while self._written and path:
+            latest = max(latest, self._written.get(path, -1))
+            path = path.rpartition("/")[0]
+        return latest
 
     def _stub(self, place: int, call: Call, effect: Effect) -> Reread:
         lines = effect.reads[0] if effect.reads else None
@@ -275,10 +280,10 @@ class _Reader:
         if share <= 0.5:
             return Reread(Kind.OTHER_LINES, call, teller, lines, share)
         agent = call.response.conversation.agent
-        if doubtful or self._notified.get(agent, -1) > held.since:
+        if self._notified.get(agent, -1) > held.since or (doubtful and total is None):
             # Nobody can tell whether the same content came back.
             return Reread(Kind.CHANGED, call, teller, lines, share)
-        return Reread(Kind.OVERLAP, call, teller, lines, share)
+        return Reread(Kind.OVERLAP, call, teller, lines, share, doubtful=doubtful)
 
     def _demanded(self, call: Call, held: _File, path: str) -> bool:
         """Whether Read is used on a file that only the shell had shown, to edit it afterwards."""

@@ -191,10 +191,31 @@ RUNNERS: dict[str, frozenset[str]] = {
     "flutter": frozenset(),
     "dart": frozenset(),
 }
+#: What package managers write into the folder that they run in.
+MANIFESTS: dict[str, tuple[str, ...]] = {
+    "npm": (
+        "package.json", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock",
+        "bun.lock", "bun.lockb", "pnpm-workspace.yaml", "node_modules",
+    ),
+    "uv": ("pyproject.toml", "uv.lock", "requirements.txt", ".venv"),
+    "poetry": ("pyproject.toml", "poetry.lock"),
+    "pdm": ("pyproject.toml", "pdm.lock"),
+    "pipenv": ("Pipfile", "Pipfile.lock"),
+    "bundle": ("Gemfile", "Gemfile.lock"),
+    "composer": ("composer.json", "composer.lock", "vendor"),
+    "cargo": ("Cargo.toml", "Cargo.lock"),
+    "go": ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor"),
+    "swift": ("Package.swift", "Package.resolved"),
+    "mise": ("mise.toml", ".mise.toml", ".tool-versions"),
+    "mix": ("mix.exs", "mix.lock", "deps"),
+}  # fmt: skip
 RUN_WORDS = frozenset(["run", "exec", "dlx", "x", "run-script", "tool", "--", "r", "rx", "-r"])
-REWRITING_TASK = re.compile(
-    r"(?:\A|[^a-z])(?:fmt|format|prettify|prettier|fix|gen|generate|generated|codegen|migrate|"
-    r"autofix|lint-fix|sync|codemod|scaffold|new|create|init|eject|upgrade)(?:\Z|[^a-z])"
+FORMATTING_TASK = re.compile(
+    r"(?:\A|[^a-z])(?:fmt|format|prettify|prettier|fix|autofix|lint-fix)(?:\Z|[^a-z])"
+)
+GENERATING_TASK = re.compile(
+    r"(?:\A|[^a-z])(?:gen|generate|generated|codegen|migrate|sync|codemod|scaffold|new|create|init|"
+    r"eject|upgrade)(?:\Z|[^a-z])"
 )
 BUILDING_TASK = re.compile(
     r"(?:\A|[^a-z])(?:test|tests|t|tst|spec|e2e|bench|benchmark|coverage|cov|lint|vet|check|"

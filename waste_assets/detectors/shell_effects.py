@@ -175,7 +175,7 @@ class _Shell:
             self._runner(name, arguments, command)
         elif name in programs.BUILDS:
             self._reaches(Reach.BUILD)
-        elif arguments in (["--version"], ["-v"], ["-V"], ["version"], ["--help"], ["-h"]):
+        elif arguments and arguments[-1] in ("--version", "-v", "-V", "version", "--help", "-h"):
             self.looks = True
         else:
             self._reaches(Reach.UNKNOWN)
@@ -229,7 +229,7 @@ class _Shell:
         """A formatter that rewrites files; those it names, or any."""
         two = f"{name} {arguments[0]}" if arguments else name
         if name == "ruff" and arguments[:1] == ["check"]:
-            self._reaches(Reach.ANYTHING if "--fix" in arguments else Reach.BUILD)
+            self._reaches(Reach.FORMAT if "--fix" in arguments else Reach.BUILD)
             return True
         if two in programs.FORMATTERS or name in programs.FORMATTERS:
             checks = programs.FORMATTERS.get(two) or programs.FORMATTERS.get(name, ())
@@ -243,7 +243,10 @@ class _Shell:
             return False
         options = programs.REWRITERS[name]
         if not options or any(word.split("=")[0] in options for word in arguments):
-            self._rewrite([] if not options else arguments)
+            if options:
+                self._rewrite(arguments)
+            else:
+                self._reaches(Reach.ANYTHING)
         elif name in ("gofmt", "gofumpt", "goimports", "shfmt", "clang-format", "prettier"):
             self.looks = True
         else:
@@ -255,7 +258,7 @@ class _Shell:
         named = [word for word in arguments if not word.startswith("-")]
         paths = [self._path(word) for word in named]
         if not named or None in paths or any("." not in word.split("/")[-1][1:] for word in named):
-            self._reaches(Reach.ANYTHING)
+            self._reaches(Reach.FORMAT)
         else:
             self.writes += [path for path in paths if path is not None]
 
@@ -291,16 +294,19 @@ class _Shell:
             name == "go" and task in ("vet", "list", "doc", "env", "version")
         ):
             self.looks = True
-        elif name == "go" and task in ("mod", "get", "work", "generate"):
-            self._reaches(Reach.ANYTHING)
+        elif name == "go" and task in ("mod", "get", "work"):
+            self._manifests(name)
         elif name == "go" and task == "run":
             self._reaches(Reach.UNKNOWN)
-        elif any(map(programs.REWRITING_TASK.search, words)):
+        elif any(map(programs.GENERATING_TASK.search, words)):
             self._reaches(Reach.ANYTHING)
+        elif any(map(programs.FORMATTING_TASK.search, words)):
+            self._reaches(Reach.FORMAT)
         elif programs.BUILDING_TASK.search(task) or _name(task) in programs.BUILDS:
             self._reaches(Reach.BUILD)
         elif not runs and task in programs.INSTALLS:
-            self._reaches(Reach.ANYTHING)
+            self._manifests(name)
+            self._reaches(Reach.UNKNOWN)
         elif runs or name in ("npm", "pnpm", "yarn", "bun"):
             program = _name(task)
             if (
@@ -313,6 +319,12 @@ class _Shell:
                 self._reaches(Reach.UNKNOWN)
         else:
             self._reaches(Reach.UNKNOWN)
+
+    def _manifests(self, name: str) -> None:
+        """A package manager changes what says which packages are wanted, and the packages."""
+        self._reaches(Reach.STATE)
+        for file in programs.MANIFESTS.get(name, programs.MANIFESTS["npm"]):
+            self._write(file)
 
     def _is_formatter(self, name: str, arguments: Words) -> bool:
         two = f"{name} {arguments[0]}" if arguments else name
@@ -332,8 +344,10 @@ class _Shell:
         self._cwd = path if path is not None else UNKNOWN
 
     def _show(self, arguments: Words, command: Command, incoming: list[FileRange]) -> None:
-        """cat and its like: whole files."""
+        """cat and its like: whole files; not where their bytes are made visible."""
         self.looks = True
+        if any(re.match(r"-\w*[AvetET]", word) for word in arguments):
+            return
         targets = [word for word in arguments if not word.startswith("-") and word != ""]
         self._stream = self._ranges(targets) if targets else incoming
 
