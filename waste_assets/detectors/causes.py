@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.detectors.cause_rules import Attempt, Fault, Rule, rules_for
@@ -51,8 +52,17 @@ class Failure:
 
 
 def failures(conversation: Conversation) -> dict[str, Failure]:
-    """The failures of a conversation by call id; time is linear in its calls."""
-    return dict(_failures(conversation.calls))
+    """The failures of a conversation by call id; time is linear in its calls.
+
+    They are found once, as long as the conversation is held.
+    """
+    known = _known.get(conversation)
+    if known is None:
+        known = _known[conversation] = dict(_failures(conversation.calls))
+    return known
+
+
+_known: WeakKeyDictionary[Conversation, dict[str, Failure]] = WeakKeyDictionary()
 
 
 def _failures(calls: Iterable[Call]) -> Iterator[tuple[str, Failure]]:

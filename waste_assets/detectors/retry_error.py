@@ -110,8 +110,9 @@ def _repeated(
                     and _is_same_answer(before, call)
                     and not world.changed(before, call)
                 ):
+                    back = call.number - before.number
                     words = (
-                        f"{what(call)} failed as {call.number - before.number} calls before, "
+                        f"{what(call)} failed as it had {back} call{'s' * (back > 1)} before, "
                         "with nothing changed between"
                     )
                     # Feedback that is known already is none.
