@@ -367,7 +367,6 @@ def _detect(session: Session, settings: Settings) -> Iterator[Flag]:
 def _flag(one: Reread) -> Flag:
     call = one.call
     whole = one.share >= 1.0
-    calls = (call,) if one.earlier is None else (call, one.earlier)
     if whole:
         claims = tuple(whole_call(call))
     else:
@@ -381,7 +380,7 @@ def _flag(one: Reread) -> Flag:
         _evidence(one),
         call.response,
         claims,
-        calls,
+        (call,),
         (call,) if whole else (),
     )
 
