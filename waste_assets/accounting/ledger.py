@@ -321,7 +321,13 @@ class _Owned:
         """Give what the cache cost too much to those who claim it, as far as nobody owns it."""
         taken: list[tuple[int, int]] = []
         own = [(number, claim) for number, claim in claims if number < len(ranks)]
-        for number, claim in sorted(own, key=lambda c: (ranks[c[0]], c[0], c[1].start)):
+
+        def order(entry: tuple[int, PremiumClaim]) -> tuple[object, ...]:
+            # Of equals the one that claims more comes first, so that their order does not matter.
+            number, claim = entry
+            return ranks[number], claim.instead != "read", number, claim.start
+
+        for number, claim in sorted(own, key=order):
             category, is_candidate = _key(self._findings[number])
             instead = response.rate_read if claim.instead == "read" else response.rate_input
             other = (instead or 0.0) / 1e6

@@ -184,18 +184,17 @@ def _share_output(response: Response) -> None:
     chars = max(response.text_chars + sum(call.input_chars for call in calls), 1)
     thought = thinking_tokens(response, chars)
     tokens = response.output_tokens - thought
-    # What the provider drops from later prompts is the thinking: the block holds text and calls.
+    # Later prompts hold the thinking as well, unless the provider has dropped some of it.
     block = response.output_block
     held = block.tokens if block else 0
+    start = block.start + max(min(thought, held - tokens), 0) if block else 0
+    held -= start - block.start if block else 0
     seen = response.text_chars
     for call in calls:
         upto = seen + call.input_chars
         call.output_span = (thought + tokens * seen // chars, thought + tokens * upto // chars)
-        if block is not None and held:
-            call.input_span = (
-                block.start + held * seen // chars,
-                block.start + held * upto // chars,
-            )
+        if held:
+            call.input_span = (start + held * seen // chars, start + held * upto // chars)
         seen = upto
 
 

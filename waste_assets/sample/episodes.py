@@ -27,6 +27,8 @@ _ASKS = (
 _MCP_TOOLS = ("mcp__tracker__list_issues", "mcp__docs__search", "mcp__db__describe")
 _BIG_FILE = 400
 """Lines of a file that is read page by page."""
+USUAL_THINKING = 250
+"""Tokens that models think, in the median, before a call that needs no thinking."""
 _AGENT_MINUTES = 1.0
 """Subagents begin nothing new after this time: a parent's five-minute cache outlives them."""
 
@@ -74,7 +76,7 @@ def answer(c: Thread, rng: Random) -> None:
 
 def thought(rng: Random) -> Step:
     """Thinking of the ordinary length."""
-    return think(tokens=size(rng, 120, spread=0.3))
+    return think(tokens=size(rng, USUAL_THINKING, spread=0.2))
 
 
 def explore(c: Thread, rng: Random) -> None:

@@ -12,7 +12,7 @@ from waste_assets.sample.clock import MS_PER_MINUTE, iso, to_ms
 from waste_assets.sample.conversation import Conversation, conversation
 from waste_assets.sample.episodes import EPISODES, Episode, answer, ask
 from waste_assets.sample.oddities import ODDITIES
-from waste_assets.sample.plants import some_kind
+from waste_assets.sample.plants import Place, some_kind
 from waste_assets.sample.truth import Truth
 
 _MODELS = {"claude-opus-5": 5, "claude-sonnet-5": 4, "claude-haiku-4-5-20251001": 1}
@@ -119,11 +119,18 @@ def _work(c: Conversation, seed: str, turns: int, limit_ms: int, plants: float) 
             break
         rng, waste = Random(f"{seed}:turn:{turn}"), Random(f"{seed}:waste:{turn}")
         ask(c, rng)
-        chosen = rng.choices(episodes, weights, k=rng.choice((1, 1, 2, 3)))
+        work = [
+            (episode, Random(f"{seed}:turn:{turn}:{number}"))
+            for number, episode in enumerate(
+                rng.choices(episodes, weights, k=rng.choice((1, 1, 2, 3)))
+            )
+        ]
         if waste.random() < plants:
-            chosen.insert(waste.randint(0, len(chosen)), some_kind(waste, "within").insert)
-        for episode in chosen:
-            episode(c, Random(f"{seed}:{turn}:{episode.__name__}"))
+            kind = some_kind(waste, Place.WITHIN, Place.LAST)
+            place = len(work) if kind.place is Place.LAST else waste.randint(0, len(work))
+            work.insert(place, (kind.insert, waste))
+        for episode, stream in work:
+            episode(c, stream)
         answer(c, rng)
         c.turn_duration()
         if c.context > _COMPACT_AT:
@@ -131,7 +138,7 @@ def _work(c: Conversation, seed: str, turns: int, limit_ms: int, plants: float) 
         if turn + 1 < turns:
             room = max(limit_ms - c.now_ms, 0) / MS_PER_MINUTE
             if waste.random() < plants * _BETWEEN and room > _LONGEST_PAUSE:
-                some_kind(waste, "between").insert(c, waste)
+                some_kind(waste, Place.BETWEEN).insert(c, waste)
             c.wait(minutes=min(_pause(c, rng), room))
     c.last_prompt()
 

@@ -72,8 +72,8 @@ class Planting:
     thread: Responder
     category: str
     kind: str
-    responses: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    _shown: list[int] = field(default_factory=list)
     _outputs: list[tuple[int, int]] = field(default_factory=list)
     _spans: list[Span] = field(default_factory=list)
     _premiums: list[tuple[int, int, int, Instead]] = field(default_factory=list)
@@ -90,11 +90,14 @@ class Planting:
     def concerns(self, call: Call) -> None:
         """A call that the waste shows in, whatever of it is wasted."""
         self.calls.append(call.id)
-        self._shows(call.charge)
+        self.shows(call.charge)
+
+    def shows(self, charge: int) -> None:
+        """Response number `charge` of the conversation is one that the waste shows in."""
+        self._shown.append(charge)
 
     def output(self, charge: int, tokens: int) -> None:
         """Output tokens of response number `charge`."""
-        self._shows(charge)
         self._outputs.append((charge, tokens))
 
     def carried(self, span: Span) -> None:
@@ -104,12 +107,12 @@ class Planting:
 
     def entered(self, span: Span) -> None:
         """A stretch that nothing but the next response shows."""
-        self._shows(span.first)
+        self.shows(span.first)
         self.carried(span)
 
     def premium(self, charge: int, start: int, end: int, instead: Instead) -> None:
         """Prompt tokens of a response that were written and need only have been `instead`."""
-        self._shows(charge)
+        self.shows(charge)
         self._premiums.append((charge, start, end, instead))
 
     def plant(self) -> Plant:
@@ -126,11 +129,6 @@ class Planting:
             self._tokens(),
             self._usd(charges),
         )
-
-    _shown: list[int] = field(default_factory=list)
-
-    def _shows(self, charge: int) -> None:
-        self._shown.append(charge)
 
     def _tokens(self) -> int:
         return (

@@ -7,15 +7,15 @@ too long what exceeds the cap. Work around it that is needed anyway is not noted
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from random import Random
-from typing import Literal
 
 from waste_assets.sample import blocks, faults
 from waste_assets.sample.cache import TTL_MS
 from waste_assets.sample.clock import MS_PER_MINUTE
 from waste_assets.sample.conversation import Conversation
-from waste_assets.sample.episodes import area, new_path, part, run_tests, size
-from waste_assets.sample.planted import Planting
+from waste_assets.sample.episodes import USUAL_THINKING, area, new_path, part, run_tests, size
+from waste_assets.sample.planted import Planting, Span
 from waste_assets.sample.threads import Thread
 
 RESULT_CAP = 8_000
@@ -26,14 +26,24 @@ PREFIX_BUDGET = 50_000
 Insert = Callable[[Conversation, Random], None]
 
 
+class Place(Enum):
+    """Where in a session waste of a kind happens."""
+
+    WITHIN = "within"
+    """Anywhere in a turn."""
+    LAST = "last"
+    """At the end of a turn: the model gives up and tells the user."""
+    BETWEEN = "between"
+    """Between two turns: the user is away, or decides something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One way to waste tokens."""
 
     category: str
     weight: float
-    between_turns: bool
-    """It needs the user to be away or to decide; otherwise it happens in the middle of a turn."""
+    place: Place
     insert: Insert
 
     @property
@@ -46,10 +56,10 @@ KINDS: list[Kind] = []
 
 
 def _kind(
-    category: str, weight: float = 1.0, *, between_turns: bool = False
+    category: str, weight: float = 1.0, place: Place = Place.WITHIN
 ) -> Callable[[Insert], Insert]:
     def register(insert: Insert) -> Insert:
-        KINDS.append(Kind(category, weight, between_turns, insert))
+        KINDS.append(Kind(category, weight, place, insert))
         return insert
 
     return register
@@ -232,7 +242,7 @@ def status_again(c: Conversation, rng: Random) -> None:
 # --- dead_end ------------------------------------------------------------------------------
 
 
-@_kind("dead_end")
+@_kind("dead_end", 1.0, Place.LAST)
 def walled_host(c: Conversation, rng: Random) -> None:
     """A host that refuses every page, until the model gives up."""
     planting = c.plant("dead_end", "walled_host")
@@ -243,18 +253,14 @@ def walled_host(c: Conversation, rng: Random) -> None:
     c.say(f"{host} refuses every request; I cannot see these pages and leave them out.")
 
 
-@_kind("dead_end")
+@_kind("dead_end", 1.0, Place.LAST)
 def no_daemon(c: Conversation, rng: Random) -> None:
     """A service that does not run, called in several ways, then handed back."""
     planting = c.plant("dead_end", "no_daemon")
     name = f"{area(rng)}_{_number(rng)}"
-    ways = (
-        f"docker compose -f {name}.yml up -d",
-        f"docker compose -f {name}.yml ps",
-        f"docker start {name}",
-        f"docker run --rm -p 5432:5432 {name}",
-    )
-    for command in ways[: rng.randint(3, 4)]:
+    ways = ("up -d", "up -d --wait", "up --force-recreate -d", "up --build -d")
+    for way in ways[: rng.randint(3, 4)]:
+        command = f"docker compose -f {name}.yml {way}"
         c.bash(command, "Exit code 1\n" + faults.NO_DOCKER, is_error=True)
         planting.call(c.last_calls[0])
     c.say("Docker does not run on this machine, so I cannot start the service. Please do.")
@@ -325,11 +331,14 @@ def _rebuilt(c: Conversation, kind: str) -> None:
     """What the response before the last one had cached and the last one wrote again."""
     before, now = c.charges[-2].bill, c.charges[-1].bill
     cached = min(before.read + before.write_1h + before.write_5m, now.prompt)
+    if c.charges[-2].epoch != c.charges[-1].epoch:
+        # A summary is new; what a compaction keeps is the base.
+        cached = min(cached, c.base_tokens)
     planting = c.plant("cache_write", kind)
     planting.premium(len(c.charges) - 1, now.read, cached, "read")
 
 
-@_kind("cache_write", between_turns=True)
+@_kind("cache_write", 1.0, Place.BETWEEN)
 def idle(c: Conversation, rng: Random) -> None:
     """The user comes back after the cache has expired."""
     minutes = TTL_MS[c.defaults.get("ttl", "1h")] / MS_PER_MINUTE
@@ -338,7 +347,7 @@ def idle(c: Conversation, rng: Random) -> None:
     _rebuilt(c, "idle")
 
 
-@_kind("cache_write", 0.7, between_turns=True)
+@_kind("cache_write", 0.7, Place.BETWEEN)
 def other_model(c: Conversation, rng: Random) -> None:
     """The user changes the model; each has a cache of its own."""
     c.wait(minutes=rng.uniform(0.5, 3))
@@ -349,7 +358,7 @@ def other_model(c: Conversation, rng: Random) -> None:
     _rebuilt(c, "other_model")
 
 
-@_kind("cache_write", 0.7)
+@_kind("cache_write", 0.3)
 def other_tools(c: Conversation, rng: Random) -> None:
     """The list of tools changes, and with it the beginning of every prompt."""
     c.deferred_tools(f"mcp__{area(rng)}_{_number(rng)}__query")
@@ -358,25 +367,75 @@ def other_tools(c: Conversation, rng: Random) -> None:
     _rebuilt(c, "other_tools")
 
 
+# --- reasoning -----------------------------------------------------------------------------
+
+
+@_kind("reasoning", 1.5)
+def long_thought(c: Conversation, rng: Random) -> None:
+    """Much thinking before a call that needs none."""
+    tokens = rng.randint(2_000, 6_000)
+    step = rng.choice(
+        (
+            blocks.read(new_path(c, rng), size(rng, 600)),
+            blocks.bash("git log --oneline -5", tokens=size(rng, 60)),
+        )
+    )
+    c.respond(blocks.think(tokens=tokens), step)
+    planting = c.plant("reasoning", "long_thought")
+    planting.concerns(c.last_calls[0])
+    planting.output(len(c.charges) - 1, tokens - USUAL_THINKING)
+    start = c.charges[-1].bill.prompt
+    planting.carried(Span(c.epoch, len(c.charges), start + USUAL_THINKING, start + tokens))
+
+
 # --- subagent_overhead ---------------------------------------------------------------------
 
 
-@_kind("subagent_overhead")
-def reads_what_its_parent_holds(c: Conversation, rng: Random) -> None:
+@_kind("subagent_overhead", 0.6)
+def parents_files(c: Conversation, rng: Random) -> None:
     """A subagent reads files that its parent holds already."""
     paths = [new_path(c, rng) for _ in range(2)]
-    c.respond(*(blocks.read(path, size(rng, 1_200)) for path in dict.fromkeys(paths)))
+    for path in paths:
+        c.read(path, size(rng, 1_200))
     agent = c.subagent("Explore", model="claude-sonnet-5")
-    for path in dict.fromkeys(paths):
+    planting = agent.plant("subagent_overhead", "parents_files")
+    for number, path in enumerate(paths):
         agent.read(path)
-        _wasted(agent, "subagent_overhead", "reads_what_its_parent_holds")
+        if not number:
+            _cold_start(planting)
+        (call,) = agent.last_calls
+        planting.concerns(call)
+        assert call.entered is not None
+        planting.carried(call.entered)
     agent.grep(part(rng), tokens=size(rng, 250)).done(tokens=size(rng, 250))
+
+
+@_kind("subagent_overhead", 0.4)
+def empty_report(c: Conversation, rng: Random) -> None:
+    """A subagent works and reports nothing: all of its outputs and prompts were for nothing."""
+    agent = c.subagent("general-purpose", model="claude-sonnet-5")
+    agent.grep(part(rng), tokens=size(rng, 250))
+    for _ in range(rng.randint(1, 3)):
+        agent.read(new_path(c, rng), size(rng, 900))
+    agent.done("")
+    planting = agent.plant("subagent_overhead", "empty_report")
+    for number, charge in enumerate(agent.charges):
+        planting.output(number, charge.bill.output)
+    planting.carried(Span(0, 0, 0, agent.charges[-1].bill.prompt))
+    planting.shows(len(agent.charges) - 1)
+
+
+def _cold_start(planting: Planting) -> None:
+    """The system prompt and tools of a subagent, written anew; its parent's are read."""
+    thread = planting.thread
+    bill = thread.charges[0].bill
+    planting.premium(0, bill.read, thread.base_tokens, "read")
 
 
 # --- which -----------------------------------------------------------------------------
 
 
-def some_kind(rng: Random, where: Literal["within", "between"]) -> Kind:
-    """A kind of waste for the middle of a turn, or for the pause after it."""
-    fitting = [kind for kind in KINDS if kind.between_turns == (where == "between")]
+def some_kind(rng: Random, *places: Place) -> Kind:
+    """A kind of waste for one of these places."""
+    fitting = [kind for kind in KINDS if kind.place in places]
     return rng.choices(fitting, [kind.weight for kind in fitting])[0]

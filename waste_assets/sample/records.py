@@ -187,7 +187,7 @@ class Records(Attachments):
         )
         self._cache.keep(self.base_tokens)
         self._turns.clear()
-        self._epoch += 1
+        self.epoch += 1
         return self
 
     def rewind(self, turns: int = 1) -> Self:
@@ -196,7 +196,7 @@ class Records(Attachments):
         self._tip, self.context = self._turns[-turns]
         del self._turns[-turns:]
         self._cache.keep(self.context)
-        self._epoch += 1
+        self.epoch += 1
         return self
 
     def _untimed(self, kind: str, **fields: Any) -> Self:

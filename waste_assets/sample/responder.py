@@ -37,7 +37,7 @@ class Responder(Transcript):
         self.last_response: Response | None = None
         self.last_content: list[Block] = []
         self.charges: list[Charge] = []
-        self._epoch = 0
+        self.epoch = 0
 
     def plant(self, category: str, kind: str) -> Planting:
         """Begin to note waste that is put into this conversation on purpose."""
@@ -52,7 +52,7 @@ class Responder(Transcript):
 
     def span(self, start: int, end: int | None = None) -> Span:
         """A stretch of the context, from the next response on; `end` is that of the context."""
-        return Span(self._epoch, len(self.charges), start, self.context if end is None else end)
+        return Span(self.epoch, len(self.charges), start, self.context if end is None else end)
 
     def user(
         self, text: str | None = None, *, tokens: int | None = None, source: str = "typed"
@@ -233,7 +233,7 @@ class Responder(Transcript):
         )
         self.session.bill(self.last_response)
         self.last_content = content
-        self.charges.append(Charge(message_id, self._epoch, last))
+        self.charges.append(Charge(message_id, self.epoch, last))
         self.context = last.prompt + last.output
         position = last.prompt
         for block in content:

@@ -156,11 +156,11 @@ def prompt_of(response: Response) -> tuple[Array, npt.NDArray[np.float64]]:
 
 def by_rank(findings: Sequence[Finding]) -> list[int]:
     """The weakest first: who comes later takes the token."""
-    return sorted(
-        range(len(findings)),
-        key=lambda n: (findings[n].is_candidate, PRECEDENCE.index(findings[n].category), n),
-        reverse=True,
-    )
+    return sorted(range(len(findings)), key=lambda n: (*rank(findings[n]), n), reverse=True)
+
+
+def rank(finding: Finding) -> tuple[bool, int]:
+    return finding.is_candidate, PRECEDENCE.index(finding.category)
 
 
 def claimed_by_token(session: Session, findings: Sequence[Finding]) -> Oracle:
@@ -189,25 +189,26 @@ def _prompt(
     # What a cache cost too much goes to the first who claims it, where nobody owns the token.
     charged: Array = owners >= 0
     less = np.zeros(len(kinds))
-    for number in reversed(by_rank(findings)):
-        for claim in sorted(
-            (
-                one
-                for one in findings[number].claims
-                if isinstance(one, PremiumClaim) and one.response is response
-            ),
-            key=lambda one: one.start,
-        ):
-            other = response.rate_read if claim.instead == "read" else response.rate_input
-            part = np.zeros(len(kinds), bool)
-            part[claim.start : claim.end] = True
-            part &= kinds > 0
-            above = np.maximum(prices - (other or 0.0) / 1e6, 0.0)
-            oracle.direct[number] += above[part].sum()
-            free = part & ~charged
-            owners[free] = number
-            less[free] = (prices - above)[free]
-            charged |= part
+    premiums = [
+        (number, claim)
+        for number in reversed(by_rank(findings))
+        for claim in findings[number].claims
+        if isinstance(claim, PremiumClaim) and claim.response is response
+    ]
+    # Among equals the larger difference comes first.
+    for number, claim in sorted(
+        premiums, key=lambda one: (*rank(findings[one[0]]), one[1].instead == "input")
+    ):
+        other = response.rate_read if claim.instead == "read" else response.rate_input
+        part = np.zeros(len(kinds), bool)
+        part[claim.start : claim.end] = True
+        part &= kinds > 0
+        above = np.maximum(prices - (other or 0.0) / 1e6, 0.0)
+        oracle.direct[number] += above[part].sum()
+        free = part & ~charged
+        owners[free] = number
+        less[free] = (prices - above)[free]
+        charged |= part
     for number in {int(one) for one in owners if one >= 0}:
         mine = owners == number
         finding = findings[number]
