@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from posixpath import normpath
 
 #: A line beyond the end of every file.
@@ -73,6 +74,7 @@ _DRIVE = re.compile(r"(?:/mnt)?/([A-Za-z])(?=/|\Z)")
 _HOME = re.compile(r"(/home/[^/]+|/Users/[^/]+|/root|[A-Za-z]:/Users/[^/]+)(?=/|\Z)")
 
 
+@lru_cache(maxsize=4096)
 def normalised(path: str, cwd: str | None) -> str:
     """One name for a file: absolute where possible, `/` between its parts, `c:/` for drives.
 

@@ -41,13 +41,14 @@ class Line:
 
 _SHELL = re.compile(
     r"""(?P<space>(?:[ \t\r]|\\\r?\n)+)
+    |(?P<word>[^\s'"\\$`;&|()<>\#]+)(?:[ \t]+|(?=\n|\Z))
     |(?P<plain>[^\s'"\\$`;&|()<>\#]+)
     |(?P<single>'[^']*')
     |(?P<double>")
     |(?P<escape>\\(?s:.))
     |(?P<comment>\#[^\n]*)
     |(?P<redirect>&>>|&>|<<<|<<-|<<|<>|<&|>>|>&|>\||<|>)
-    |(?P<join>\|&|\|)
+    |(?P<join>\|&|\|(?!\|))
     |(?P<end>\n|;;&|;;|;&|;|&&|\|\||&)
     |(?P<dollar>\$\(\(|\$\(|\$'(?:[^'\\]|\\(?s:.))*'|\$\{|\$\w+|\$[?!@*\#$-]|\$)
     |(?P<tick>`)
@@ -59,6 +60,7 @@ _SHELL = re.compile(
 _POWERSHELL = re.compile(
     r"""(?P<space>(?:[ \t\r]|`\r?\n)+)
     |(?P<here>@'\n(?s:.*?)\n'@|@"\n(?s:.*?)\n"@)
+    |(?P<word>[^\s'"$`;&|(){}<>\#]+)(?:[ \t]+|(?=\n|\Z))
     |(?P<plain>[^\s'"$`;&|(){}<>\#]+)
     |(?P<single>'[^']*')
     |(?P<double>")
@@ -66,7 +68,7 @@ _POWERSHELL = re.compile(
     |(?P<comment>\#[^\n]*)
     |(?P<redirect>>>|>&|>|<)
     |(?P<end>\n|;|&&|\|\||&)
-    |(?P<join>\|)
+    |(?P<join>\|(?!\|))
     |(?P<dollar>\$\(|\$\{|\$(?:env:)?\w+|\$)
     |(?P<open>[({])
     |(?P<close>[)}])
@@ -148,7 +150,11 @@ class _Reader:
             kind = token.lastgroup
             value = token.group()
             self._at = token.end()
-            if kind == "plain" or (kind == "comment" and self._word is not None):
+            if kind == "word":
+                # The most common: a whole word, or the end of one.
+                self._add(token["word"])
+                self._end_word()
+            elif kind == "plain" or (kind == "comment" and self._word is not None):
                 if kind == "comment":
                     value = "#"
                     self._at = token.start() + 1

@@ -157,6 +157,8 @@ class _Shell:
             self._reaches(Reach.UNKNOWN)
         elif name in _HANDLERS:
             _HANDLERS[name](self, arguments, command, incoming)
+        elif arguments in (["--version"], ["--help"], ["-h"]):
+            self.looks = True
         elif self._formats(name, arguments):
             pass
         elif name in programs.WRITERS:
@@ -692,6 +694,7 @@ class _Shell:
         return [FileRange(path) for path in paths if path is not None]
 
 
+@lru_cache(maxsize=4096)
 def _name(word: str) -> str:
     """The name of the program that a word runs."""
     name = word.replace("\\", "/").rpartition("/")[2]

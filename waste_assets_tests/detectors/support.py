@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from waste_assets.accounting.sessions import sessions
 from waste_assets.detectors.flag import Detector, Flag, Settings
 from waste_assets.detectors.registry import detect
 from waste_assets.lake.tables import PARSED_TURNS
-from waste_assets.sample import Conversation
+from waste_assets.sample import Conversation, conversation
 from waste_assets_tests.support import Audit
 
 
@@ -55,8 +55,8 @@ class Found:
         return [
             call
             for session in self.sessions
-            for conversation in session.conversations
-            for call in conversation.calls
+            for thread in session.conversations
+            for call in thread.calls
         ]
 
     @property
@@ -101,10 +101,33 @@ def flags_of(
     return Found(found, [flag for flags in by_session for flag in flags], settlements)
 
 
+def found_by_story(
+    stories: Mapping[str, Callable[[Conversation], object]],
+    detector: Detector,
+    settings: Settings | None = None,
+) -> dict[str, Found]:
+    """What one detector finds in each of many small sessions, which are read in one go.
+
+    A story goes on with a new conversation; its name is what the result is found by.
+    """
+    conversations = {}
+    for name, tell in stories.items():
+        conversations[name] = conversation(name)
+        tell(conversations[name])
+    found = flags_of(*conversations.values(), detector=detector, settings=settings)
+    by_id = {
+        one.id: Found(
+            [one], [f for f in found if f.response.conversation.session is one], [settled]
+        )
+        for one, settled in zip(found.sessions, found.settlements, strict=True)
+    }
+    return {name: by_id[told.session.id] for name, told in conversations.items()}
+
+
 def assert_adds_up(session: Session, settlement: Settlement) -> None:
     """The shares of every response are its bill, and none of them is negative."""
-    for conversation in session.conversations:
-        for response in conversation.responses:
+    for thread in session.conversations:
+        for response in thread.responses:
             shares = settlement.shares[response.id].values()
             assert abs(sum(one.usd for one in shares) - (response.usd or 0.0)) < 1e-9
             for kind in ("input", "write_5m", "write_1h", "read", "output"):
