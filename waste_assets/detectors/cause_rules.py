@@ -84,15 +84,16 @@ class Rule:
 
     def matches(self, attempt: Attempt) -> bool:
         """Whether every pattern is found."""
+        # What is quick to tell comes first.
         return (
             self.is_for(attempt.tool)
-            and (self.result is None or self.result.search(attempt.result) is not None)
+            and all(getattr(attempt, flag) for flag in self.flags)
             and (
                 self.final is None
                 or (bool(attempt.commands) and self.final.match(attempt.commands[-1]) is not None)
             )
             and (self.shell is None or any(map(self.shell.match, attempt.commands)))
-            and all(getattr(attempt, flag) for flag in self.flags)
+            and (self.result is None or self.result.search(attempt.result) is not None)
         )
 
 
@@ -166,7 +167,7 @@ RULES: tuple[Rule, ...] = (
     _rule("permission/rule@1", HARNESS,
           r"\A(Error: )?(Permission (to use|for this action)\b.*\bdenied"
           r"|Claude requested permissions\b)"
-          r"|\bauto-denied\b|\A(<tool_use_error>)?Blocked: "),
+          r"|\A.{0,200}\bauto-denied\b|\A(<tool_use_error>)?Blocked: "),
     _rule("permission/hook@1", HARNESS, r"\A(<tool_use_error>)?(PreToolUse"
           r"|PermissionRequest)\b.*\bhook\b"),
     _rule("permission/sandbox@1", HARNESS, r"\A(Exit code \d+\s+)?.{0,200}(sandbox.*(denied"
@@ -175,7 +176,7 @@ RULES: tuple[Rule, ...] = (
     # The API.
     _rule("api_error/overloaded@1", INFRASTRUCTURE,
           r"\bAPI Error: (429|5\d\d)|\b(overloaded_error|rate_limit_error|api_error)\b"
-          r"|hit your session limit"),
+          r"|hit your session limit", tool=r"(Task|Agent|Skill|SendMessage|WebSearch|WebFetch)$"),
     _rule("api_error/too_long@1", MODEL, r"\A(API Error: .*)?([Pp]rompt is too long"
           r"|Context limit reached)"),
 
@@ -200,10 +201,10 @@ RULES: tuple[Rule, ...] = (
     # What file tools ask for.
     _rule("environment/harness_gone@1", HARNESS, r"\AENOENT\b.*\b(posix_)?spawn\b"),
     _rule("environment/spawn@1", INFRASTRUCTURE,
-          r"\b(EAGAIN|ENOMEM|EMFILE)\b.*\bspawn\b|spawn\S* .*\b(EAGAIN|ENOMEM|EMFILE)\b"
-          r"|\bfork: (retry|Resource|Cannot)"),
+          r"(EAGAIN|ENOMEM|EMFILE).*spawn|spawn.*(EAGAIN|ENOMEM|EMFILE)|fork: (retry|Resource"
+          r"|Cannot)"),
     _rule("environment/disk_full@1", INFRASTRUCTURE,
-          r"No space left on device|\bENOSPC\b|[Dd]isk quota exceeded"),
+          r"No space left on device|ENOSPC\b|[Dd]isk quota exceeded"),
     _rule("file_precondition/not_read@1", MODEL, r"File has not been read yet", tool=_FILES),
     _rule("file_precondition/modified@1", HARNESS,
           r"File has been (modified since read|unexpectedly modified)", tool=_FILES),
@@ -276,7 +277,7 @@ RULES: tuple[Rule, ...] = (
           r"|stat: .*(illegal|invalid) option"
           r"|usage: (sed|cat|date|stat|xargs|readlink|find|head|tail|base64)\b", tool=_SHELL),
     _rule("platform_confusion/path_style@1", MODEL,
-          r"(?i)cannot find the (path|drive)|bad substitution"
+          r"[Cc]annot find the (path|drive)|bad substitution"
           r"|unexpected EOF while looking for matching"
           r"|CRLF|\\r': command|line 1: syntax error near|parse error near", tool=_SHELL),
     _rule("platform_confusion/quoting@1", MODEL, r"shell quoting issues", tool=_SHELL),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.detectors.cause_rules import Attempt, Fault, Rule, rules_for
 from waste_assets.detectors.effects import SHELLS, arguments
+from waste_assets.detectors.intervals import Proportion, bootstrap_share, proportion
 from waste_assets.detectors.shell import read
 
 _DENIALS = {
@@ -72,14 +73,28 @@ def _failures(calls: Iterable[Call]) -> Iterator[tuple[str, Failure]]:
             yield call.id, Failure(_NO_RESULT.cause, str(_NO_RESULT.fault), _NO_RESULT.id)
         elif call.failed:
             attempt = before.attempt(call)
-            rule = _rule_of(call, attempt)
+            rule = _DENIALS.get(call.denial or "") or rule_of(attempt)
             yield call.id, Failure(rule.cause, str(before.fault(call, attempt, rule)), rule.id)
         before.add(call)
 
 
-def _rule_of(call: Call, attempt: Attempt) -> Rule:
-    if call.denial in _DENIALS:
-        return _DENIALS[call.denial]
+def attempt_of(
+    tool: str, result: str, line: str = "", built: Iterable[str] = frozenset()
+) -> Attempt:
+    """A failed call as rules see it.
+
+    `line` is the command of a shell call, `built` the programs that the conversation has built.
+    """
+    if tool not in SHELLS:
+        return Attempt(tool, result)
+    commands, is_hushed = _shell_commands(line, tool == "PowerShell")
+    own = {*built, *_OUTPUT.findall(line)}
+    runs_own_program = any(one.split(" ", 1)[0] in own for one in commands)
+    return Attempt(tool, result, line, commands, is_hushed, runs_own_program)
+
+
+def rule_of(attempt: Attempt) -> Rule:
+    """The first rule that matches, or one of the two that say that none does."""
     for rule in rules_for(attempt.tool):
         if rule.matches(attempt):
             return rule
@@ -99,19 +114,8 @@ class _Before:
 
     def attempt(self, call: Call) -> Attempt:
         """The call as rules see it."""
-        if call.tool not in SHELLS:
-            return Attempt(call.tool, call.result_text)
-        line = _line(call)
-        commands, is_hushed = _shell_commands(line, call.tool == "PowerShell")
-        built = self._built.union(_OUTPUT.findall(line))
-        return Attempt(
-            call.tool,
-            call.result_text,
-            line,
-            commands,
-            is_hushed=is_hushed,
-            runs_own_program=any(one.split(" ", 1)[0] in built for one in commands),
-        )
+        line = _line(call) if call.tool in SHELLS else ""
+        return attempt_of(call.tool, call.result_text, line, self._built)
 
     def fault(self, call: Call, attempt: Attempt, rule: Rule) -> str:
         """Whose fault it was."""
@@ -181,3 +185,63 @@ _PREFIX = re.compile(
 _BY_THE_WAY = re.compile(
     r"(cd|pushd|popd|echo|printf|sleep|export|set|source|true|wait|\(|\))(\s|$)|[A-Za-z_]\w*=\S*$"
 )
+
+
+# --- shares of failures --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A failure, what it cost in USD, and the session that it happened in."""
+
+    failure: Failure
+    usd: float
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Whose fault failures were: of their number, and of the dollars that they cost.
+
+    Feedback and what the user willed are no faults and left out. Intervals of numbers are
+    Wilson's; those of dollars come from resampled sessions, for a few of them cost the most.
+    """
+
+    faults: int
+    by_number: dict[str, Proportion]
+    by_usd: dict[str, Proportion]
+    #: Infrastructure and harness together.
+    not_reasoning: Proportion
+    not_reasoning_usd: Proportion
+    #: Of all failures, those that no rule knew.
+    residual: Proportion
+
+
+def shares(failed: Sequence[Counted]) -> Shares:
+    """The shares of failures by fault, and how many of them no rule knew."""
+    faults = [one for one in failed if one.failure.fault in _FAULTS]
+    outside = (Fault.INFRASTRUCTURE, Fault.HARNESS)
+    return Shares(
+        len(faults),
+        {fault: _share(faults, (fault,)) for fault in _FAULTS},
+        {fault: _usd_share(faults, (fault,)) for fault in _FAULTS},
+        _share(faults, outside),
+        _usd_share(faults, outside),
+        proportion((not one.failure.is_known, 1.0) for one in failed),
+    )
+
+
+_FAULTS = tuple(str(fault) for fault in (Fault.INFRASTRUCTURE, Fault.HARNESS, Fault.MODEL))
+
+
+def _share(faults: Sequence[Counted], chosen: Collection[str]) -> Proportion:
+    return proportion((one.failure.fault in chosen, 1.0) for one in faults)
+
+
+def _usd_share(faults: Sequence[Counted], chosen: Collection[str]) -> Proportion:
+    sums: dict[str, list[float]] = {}
+    for one in faults:
+        sums_ = sums.setdefault(one.session, [0.0, 0.0])
+        sums_[0] += one.usd if one.failure.fault in chosen else 0.0
+        sums_[1] += one.usd
+    return bootstrap_share([(part, whole) for part, whole in sums.values()])

@@ -342,7 +342,7 @@ def _ended(
         return
     response = conversation.responses[-1]
     calls = response.calls
-    lost = [call for call in calls if is_waste(failed.get(call.id))]
+    lost = [call for call in calls if call.id in failed and is_waste(failed[call.id])]
     if not lost or len(lost) < len(calls) or claimed.issuperset(call.id for call in lost):
         return
     failure = failed[lost[0].id]

@@ -41,28 +41,31 @@ def detect(session: Session, settings: Settings) -> Iterator[Flag]:
             yield from _repeated(conversation, failed, world)
 
 
-def is_waste(failure: Failure | None) -> bool:
+def is_waste(failure: Failure) -> bool:
     """Whether a failure alone is waste."""
-    return failure is not None and failure.fault not in ("feedback", "user")
+    return failure.fault not in ("feedback", "user")
 
 
 def _failed(conversation: Conversation, failed: dict[str, Failure]) -> Iterator[Flag]:
     for response in conversation.responses:
-        beside = [c for c in response.calls if c.id in failed]
-        cancelled = [c for c in beside if failed[c.id].cause == "sibling_cancelled"]
-        for call in beside:
-            failure = failed[call.id]
-            if call in cancelled or not is_waste(failure):
-                continue
+        cancelled: list[Call] = []
+        broken: list[tuple[Call, Failure]] = []
+        for call in response.calls:
+            failure = failed.get(call.id)
+            if failure is not None and failure.cause == "sibling_cancelled":
+                cancelled.append(call)
+            elif failure is not None and is_waste(failure):
+                broken.append((call, failure))
+        for call, failure in broken:
             yield _flag("failed", failure, call, cancelled, _failure_in_words(call, failure))
             cancelled = []
         if cancelled:
-            first = cancelled[0]
+            first, *others = cancelled
             words = (
                 f"{what(first)} was cancelled because a call beside it failed"
-                f"{_and_more(len(cancelled) - 1)}"
+                f"{_and_more(len(others))}"
             )
-            yield _flag("cancelled", failed[first.id], first, cancelled[1:], words)
+            yield _flag("cancelled", failed[first.id], first, others, words)
 
 
 def _failure_in_words(call: Call, failure: Failure) -> str:
