@@ -12,7 +12,7 @@ from waste_assets.sample.clock import MS_PER_MINUTE, iso, to_ms
 from waste_assets.sample.conversation import Conversation, conversation
 from waste_assets.sample.episodes import EPISODES, Episode, answer, ask
 from waste_assets.sample.oddities import ODDITIES
-from waste_assets.sample.plants import Place, some_kind
+from waste_assets.sample.plants import Place, bloated_prefix, some_kind
 from waste_assets.sample.truth import Truth
 
 _MODELS = {"claude-opus-5": 5, "claude-sonnet-5": 4, "claude-haiku-4-5-20251001": 1}
@@ -23,6 +23,8 @@ PLANTS = 0.3
 """How many turns hold planted waste, unless the caller says otherwise."""
 _BETWEEN = 0.08
 """How many pauses hold waste, as a part of the turns that do."""
+_BLOATED = 0.15
+"""How many sessions begin with too much, as a part of the turns with waste."""
 _LONGEST_PAUSE = 110
 """Minutes that a planted pause may take."""
 _LAST_MINUTES = 100
@@ -83,11 +85,14 @@ def _session(
     seed: str, rng: Random, start_ms: int, limit_ms: int, plants: float
 ) -> Iterator[Conversation]:
     """One session, and now and then the one that it is resumed or forked into."""
+    waste = Random(f"{seed}:waste")
+    is_bloated = waste.random() < plants * _BLOATED
+    base_tokens = rng.randrange(14_000, 34_000)
     c = conversation(
         seed,
         cwd=f"/home/dev/{rng.choice(_PROJECTS)}",
         start=iso(start_ms),
-        base_tokens=rng.randrange(14_000, 34_000),
+        base_tokens=waste.randrange(58_000, 80_000) if is_bloated else base_tokens,
         model=rng.choices(list(_MODELS), list(_MODELS.values()))[0],
         ttl=rng.choice(("1h", "1h", "1h", "5m")),
         version=rng.choice(("2.1.190", "2.1.219", "2.1.220")),
@@ -98,7 +103,10 @@ def _session(
         c.nested_memory(tokens=rng.randrange(100, 1_500))
     if rng.random() < 0.7:
         c.skill_listing(tokens=rng.randrange(200, 900))
+    injected = c.context - c.base_tokens
     _work(c, seed, min(120, max(1, round(rng.lognormvariate(1.3, 1.0)))), limit_ms, plants)
+    if is_bloated:
+        bloated_prefix(c, injected)
     yield c
     if rng.random() < 0.08 and c.now_ms < limit_ms:
         c.wait(minutes=_pause(c, rng))

@@ -17,11 +17,15 @@ from waste_assets.sample.conversation import Conversation
 from waste_assets.sample.episodes import USUAL_THINKING, area, new_path, part, run_tests, size
 from waste_assets.sample.planted import Planting, Span
 from waste_assets.sample.threads import Thread
+from waste_assets.sample.tokens import tokens_of
 
 RESULT_CAP = 8_000
 """Results above this size are too long, tokens."""
 PREFIX_BUDGET = 50_000
 """First prompts above this size are bloated, tokens."""
+
+USUAL_PROSE = 100
+"""Prose that a turn may begin with before it calls a tool, tokens."""
 
 Insert = Callable[[Conversation, Random], None]
 
@@ -266,6 +270,18 @@ def no_daemon(c: Conversation, rng: Random) -> None:
     c.say("Docker does not run on this machine, so I cannot start the service. Please do.")
 
 
+@_kind("dead_end", 0.4, Place.LAST)
+def cut_answer(c: Conversation, rng: Random) -> None:
+    """An answer that ends at the limit of tokens."""
+    tokens = rng.randint(2_000, 4_000)
+    c.say(tokens=tokens, stop_reason="max_tokens")
+    planting = c.plant("dead_end", "cut_answer")
+    last = len(c.charges) - 1
+    planting.shows(last)
+    planting.output(last, tokens)
+    planting.carried(c.span(c.charges[last].bill.prompt))
+
+
 # --- oververbose_edit ----------------------------------------------------------------------
 
 
@@ -291,6 +307,77 @@ def _too_long(c: Conversation, kind: str, step: blocks.Step) -> None:
     planting.concerns(call)
     assert call.entered is not None
     planting.carried(call.entered.after(RESULT_CAP))
+
+
+@_kind("oververbose_edit")
+def rewrite(c: Conversation, rng: Random) -> None:
+    """A whole file is written again to change two lines of it."""
+    path = new_path(c, rng)
+    c.read(path, rng.randint(1_800, 4_000))
+    lines = c.session.workspace.text(c.session.workspace.absolute(path)).split("\n")
+    diff = []
+    for number in rng.sample(range(len(lines)), 2):
+        diff.append(lines[number])
+        lines[number] = c.session.filler.variation(lines[number])
+        diff.append(lines[number])
+    c.write_file(path, "\n".join(lines))
+    _beyond(c, "rewrite", tokens_of("\n".join(diff)))
+
+
+@_kind("oververbose_edit")
+def padded_edit(c: Conversation, rng: Random) -> None:
+    """An edit repeats a whole class to change a line in the middle of it."""
+    path = new_path(c, rng)
+    c.read(path, rng.randint(3_000, 5_000))
+    lines = c.session.workspace.text(c.session.workspace.absolute(path)).split("\n")
+    old = lines[: 5 * len(lines) // 6]
+    middle = len(old) // 2
+    new = [*old[:middle], c.session.filler.variation(old[middle]), *old[middle + 1 :]]
+    c.edit(path, "\n".join(old), "\n".join(new))
+    # The line and the two on either side of it, as they were and as they are now.
+    needed = [*old[middle - 2 : middle + 3], *new[middle - 2 : middle + 3]]
+    _beyond(c, "padded_edit", tokens_of("\n".join(needed)))
+
+
+def _beyond(c: Conversation, kind: str, needed: int) -> None:
+    """What the last call says beyond `needed` tokens."""
+    (call,) = c.last_calls
+    planting = c.plant("oververbose_edit", kind)
+    planting.concerns(call)
+    planting.output(call.charge, call.tokens - needed)
+    assert call.sent is not None
+    planting.carried(call.sent.after(needed))
+
+
+@_kind("oververbose_edit")
+def chatter(c: Conversation, rng: Random) -> None:
+    """Long prose before a call, where nobody has asked for an answer."""
+    c.grep(part(rng), tokens=size(rng, 100))
+    tokens = rng.randint(700, 1_500)
+    c.respond(blocks.say(tokens=tokens), blocks.read(new_path(c, rng), size(rng, 600)))
+    planting = c.plant("oververbose_edit", "chatter")
+    planting.concerns(c.last_calls[0])
+    last = len(c.charges) - 1
+    planting.output(last, tokens - USUAL_PROSE)
+    start = c.charges[last].bill.prompt
+    planting.carried(Span(c.epoch, last + 1, start + USUAL_PROSE, start + tokens))
+
+
+@_kind("oververbose_edit", 0.7)
+def todos_again(c: Conversation, rng: Random) -> None:
+    """A todo list is sent again as it was."""
+    tasks = [c.session.filler.prose(10) for _ in range(rng.randint(5, 9))]
+    c.todo(*tasks)
+    c.read(new_path(c, rng), size(rng, 600))
+    c.todo(*tasks)
+    _wasted(c, "oververbose_edit", "todos_again")
+
+
+@_kind("oververbose_edit", 0.7)
+def lock_file(c: Conversation, rng: Random) -> None:
+    """A file that a machine wrote for machines."""
+    c.read(f"packages/{area(rng)}_{_number(rng)}/package-lock.json", rng.randint(2_000, 7_000))
+    _wasted(c, "oververbose_edit", "lock_file")
 
 
 # --- cache_read ----------------------------------------------------------------------------
@@ -322,6 +409,19 @@ def instructions_again(c: Conversation, rng: Random) -> None:
     again = c.span(begin)
     c.read(new_path(c, rng), size(rng, 600))
     c.plant("cache_read", "instructions_again").entered(again)
+
+
+def bloated_prefix(c: Conversation, injected: int) -> None:
+    """What a session's prompts begin with, above the budget; noted when the session is over.
+
+    `injected` are the tokens that come with the first prompt and not with those of later epochs.
+    """
+    planting = c.plant("cache_read", "bloated_prefix")
+    planting.shows(0)
+    for first, charge in enumerate(c.charges):
+        if first == 0 or c.charges[first - 1].epoch != charge.epoch:
+            end = c.base_tokens + (injected if first == 0 else 0)
+            planting.carried(Span(charge.epoch, first, PREFIX_BUDGET, end))
 
 
 # --- cache_write ---------------------------------------------------------------------------
