@@ -151,6 +151,8 @@ class Response:
     blocks: list[Block] = field(default_factory=list)
     #: Where its output lies in the prompts after it.
     output_block: Block | None = None
+    #: Where its thinking lies in them: the first part of the output, as far as it was kept.
+    thought_span: tuple[int, int] | None = None
 
     @property
     def write_tokens(self) -> int:

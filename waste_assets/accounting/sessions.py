@@ -186,9 +186,11 @@ def _share_output(response: Response) -> None:
     tokens = response.output_tokens - thought
     # Later prompts hold the thinking as well, unless the provider has dropped some of it.
     block = response.output_block
-    held = block.tokens if block else 0
-    start = block.start + max(min(thought, held - tokens), 0) if block else 0
-    held -= start - block.start if block else 0
+    held = start = 0
+    if block is not None:
+        start = block.start + max(min(thought, block.tokens - tokens), 0)
+        held = block.end - start
+        response.thought_span = (block.start, start)
     seen = response.text_chars
     for call in calls:
         upto = seen + call.input_chars
