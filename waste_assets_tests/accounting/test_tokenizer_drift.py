@@ -84,10 +84,9 @@ def test_weeks_and_models_stand_apart(tmp_path: Path) -> None:
 def test_what_is_not_measured_by_itself_is_left_out(tmp_path: Path) -> None:
     """Short texts, several results at once, hidden thinking, and growth over a switch of model."""
     c = conversation("out", model=OLD).user("Go").bash("ls", "x" * 900, tokens=300)
-    c.respond(*(lambda w, n=n: bash_step(n)(w) for n in range(2))).say(
-        "y" * 3_000, think="", output=5_000
-    ).user("On")
-    c.say().bash("run", "x" * 4_000, tokens=1_000).say(model=NEW)
+    c.respond(*(bash(f"run {n}", "x" * 4_000, tokens=1_000) for n in range(2)))
+    c.say("y" * 3_000, think="", output=5_000).user("On").say()
+    c.bash("run", "x" * 4_000, tokens=1_000).say(model=NEW)
     rows, _ = drift(tmp_path, c)
     assert rows == []
 
