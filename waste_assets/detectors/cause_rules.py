@@ -120,7 +120,7 @@ _PROBES = (
 _LOOKS = r"(cat|bat|head|tail|sed -n|wc|less|tree|file|du|realpath|readlink)\b"
 #: Compilers, linters, formatters, tests, package scripts of these, and what guards a commit.
 _BUILDS = (
-    r"((go (build|test|vet|run|generate|install|mod)|gofmt|gofumpt|golangci-lint|staticcheck"
+    r"((go (build|test|vet|run|get|mod|list)|gofmt|gofumpt|golangci-lint|staticcheck"
     r"|gotestsum|"
     r"cargo|rustc|rustfmt|make|cmake|ninja|bazel|gradle|\./gradlew|mvn|\./mvnw|ant|sbt|swift|"
     r"xcodebuild|dotnet|msbuild|gcc|g\+\+|clang|javac|kotlinc|tsc|eslint|prettier|biome|oxlint|"
@@ -277,7 +277,7 @@ RULES: tuple[Rule, ...] = (
           r"|stat: .*(illegal|invalid) option"
           r"|usage: (sed|cat|date|stat|xargs|readlink|find|head|tail|base64)\b", tool=_SHELL),
     _rule("platform_confusion/path_style@1", MODEL,
-          r"[Cc]annot find the (path|drive)|bad substitution"
+          r"[Cc]annot find the (path|drive)|Cannot find module '/[a-z]/|bad substitution"
           r"|unexpected EOF while looking for matching"
           r"|CRLF|\\r': command|line 1: syntax error near|parse error near", tool=_SHELL),
     _rule("platform_confusion/quoting@1", MODEL, r"shell quoting issues", tool=_SHELL),

@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 
 from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.detectors.cause_rules import Attempt, Fault, Rule, rules_for
-from waste_assets.detectors.effects import SHELLS, arguments
+from waste_assets.detectors.effect import Reach, normalised
+from waste_assets.detectors.effects import SHELLS, arguments, of, touches
 from waste_assets.detectors.intervals import Proportion, bootstrap_share, proportion
 from waste_assets.detectors.shell import read
 
@@ -66,7 +67,7 @@ def failures(conversation: Conversation) -> dict[str, Failure]:
 _known: WeakKeyDictionary[Conversation, dict[str, Failure]] = WeakKeyDictionary()
 
 
-def _failures(calls: Iterable[Call]) -> Iterator[tuple[str, Failure]]:
+def _failures(calls: Sequence[Call]) -> Iterator[tuple[str, Failure]]:
     before = _Before()
     for call in calls:
         if call.outcome == "no_result":
@@ -74,8 +75,30 @@ def _failures(calls: Iterable[Call]) -> Iterator[tuple[str, Failure]]:
         elif call.failed:
             attempt = before.attempt(call)
             rule = _DENIALS.get(call.denial or "") or rule_of(attempt)
-            yield call.id, Failure(rule.cause, str(before.fault(call, attempt, rule)), rule.id)
+            fault = before.fault(call, attempt, rule)
+            if rule.id == _MODIFIED and _changed_by_itself(calls, call):
+                fault = Fault.MODEL
+            yield call.id, Failure(rule.cause, str(fault), rule.id)
         before.add(call)
+
+
+def _changed_by_itself(calls: Sequence[Call], failed: Call) -> bool:
+    """Whether a command of the conversation wrote a file that was found modified since read."""
+    path = normalised(failed.target or "", failed.response.project)
+    for number in range(failed.number - 1, max(failed.number - _FAR, -1), -1):
+        call = calls[number]
+        if call.target == failed.target and not call.failed:
+            return False
+        if call.tool in SHELLS:
+            effect = of(call)
+            if effect.reach >= Reach.FORMAT or touches(effect, path):
+                return True
+    return False
+
+
+_MODIFIED = "file_precondition/modified@1"
+#: So many calls back nobody looks for who changed a file.
+_FAR = 200
 
 
 def attempt_of(

@@ -74,6 +74,18 @@ def test_a_program_that_was_just_built_is_tried_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [("prettier --write src", "model"), ("sed -i s/a/b/ a.py", "model"), ("ls src", "harness")],
+)
+def test_a_file_that_a_command_of_its_own_changed(command: str, fault: str) -> None:
+    """Whoever formats after reading must read again; a linter or the user is another matter."""
+    modified = "File has been modified since read, either by the user or by a linter."
+    c = conversation().user("Go").read("a.py").bash(command)
+    c.edit("a.py", result=modified, is_error=True)
+    assert told(c.say()) == [("file_precondition/modified@1", fault)]
+
+
 def test_failure_words_in_a_result_that_is_none_are_no_failure() -> None:
     c = conversation().user("Go").bash("cat run.log", "command not found: jq\nNo such file")
     assert told(c.say()) == []
