@@ -47,6 +47,7 @@ _MACHINE_FOLDER = re.compile(
     r"/(?:node_modules|bower_components|dist|build|target|out|vendor|third_party|\.next|\.nuxt|"
     r"\.output|coverage|__pycache__|site-packages|\.venv|Pods|DerivedData)/"
 )
+_EVERYWHERE = re.compile(r'"replace_all"\s*:\s*true')
 _DIFF = re.compile(r"\bgit\b[^|;&]*\b(?:diff|show)\b")
 
 
@@ -129,7 +130,7 @@ def _edit(call: Call) -> Iterator[Flag]:
     changed = call.changed_chars
     if changed is None or call.input_chars < _EDIT_CHARS:
         return
-    if call.input_chars < _EDIT_TIMES * max(changed, 1) or '"replace_all":true' in call.input_text:
+    if call.input_chars < _EDIT_TIMES * max(changed, 1) or _EVERYWHERE.search(call.input_text):
         return
     needed = 2 * (changed + _EDIT_CONTEXT_CHARS)
     if needed >= call.input_chars:
