@@ -11,6 +11,7 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from waste_assets.accounting.claims import (
     CarryClaim,
@@ -244,7 +245,7 @@ def _resolved(
     active: list[tuple[tuple[bool, int], int]] = []
     stretches: list[tuple[int, Response, int, int]] = []
     entered: Response | None = None
-    for place, following in zip(places, [*places[1:], None], strict=True):
+    for place, following in zip_longest(places, places[1:]):
         for finding in ends.get(place, ()):
             active.remove((ranks[finding], finding))
         for finding in begins.get(place, ()):

@@ -4,7 +4,8 @@ A turn is mechanical where all of its calls only look at something that stays as
 listing, `git status`) and it says nothing besides. What it thought beyond the usual for its model
 is the excess; excesses that the estimate itself may be off by are left out. How much was thought
 is recorded, or shared by characters where the text of the thinking is on record, or what the
-calls leave of the output; the evidence says which. Responses whose final usage never reached the
+calls leave of the output; the evidence says which. Where thinking stays in later prompts the
+excess is carried along, and that is wasted too. Responses whose final usage never reached the
 transcript have no known output and are skipped.
 
 The usual is a fixed table and not computed from the transcripts at hand: a day's flags must not
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waste_assets.accounting.claims import OutputClaim
+from waste_assets.accounting.claims import CarryClaim, Claim, OutputClaim
 from waste_assets.accounting.conversation import Response, Session
 from waste_assets.accounting.sessions import thinking_tokens
 from waste_assets.detectors import effects
@@ -65,6 +66,10 @@ def _flag(response: Response, thought: int, usual: int) -> Flag:
     else:
         basis = "what the calls leave of the output"
     calls = ", ".join(call.tool for call in response.calls[:3])
+    claims: list[Claim] = [OutputClaim(response, usual, thought)]
+    block, span = response.output_block, response.thought_span
+    if block is not None and span is not None and span[0] + usual < span[1]:
+        claims.append(CarryClaim(block.response, span[0] + usual, span[1]))
     more = f" and {len(response.calls) - 3} more" if len(response.calls) > 3 else ""
     return Flag(
         CATEGORY,
@@ -73,7 +78,7 @@ def _flag(response: Response, thought: int, usual: int) -> Flag:
         f"{thought:,} tokens were thought before {calls}{more} ({basis}), {thought - usual:,} more "
         f"than is usual for the model",
         response,
-        (OutputClaim(response, usual, thought),),
+        tuple(claims),
         tuple(response.calls),
     )
 

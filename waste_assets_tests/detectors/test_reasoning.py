@@ -25,11 +25,21 @@ def test_the_excess_of_thinking_before_a_read_is_a_candidate() -> None:
     flags = found(begun().respond(LONG, read("a.py")).say())
     (flag,) = flags
     assert (flag.rule, flag.tier) == ("mechanical", Tier.CANDIDATE)
-    (claim,) = flag.claims
-    assert claim.start == USUAL
-    assert claim.end == pytest.approx(2_000, abs=30)
+    thought, carried = flag.claims
+    assert thought.start == USUAL
+    assert thought.end == pytest.approx(2_000, abs=30)
     assert "characters of the thinking" in flag.evidence
-    assert flags.costs[0].usd_direct == pytest.approx((claim.end - USUAL) * 25e-6, abs=1e-9)
+    # It was answered, and then written to the cache with the next prompt.
+    excess = thought.end - USUAL
+    assert carried.end - carried.start == excess
+    assert flags.costs[0].usd_direct == pytest.approx(excess * (25e-6 + 10e-6), abs=1e-9)
+
+
+def test_thinking_that_is_dropped_from_the_prompt_is_not_carried() -> None:
+    c = begun().respond(LONG, read("a.py", 100))
+    c.context -= 2_000
+    (flag,) = found(c.say())
+    assert len(flag.claims) == 1
 
 
 def test_hidden_thinking_is_what_the_calls_leave_of_the_output() -> None:
