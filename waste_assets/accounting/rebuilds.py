@@ -10,7 +10,7 @@ provider recorded or, where it recorded nothing that explains it, the first of t
                  out is gone whatever else changed, so this comes before the rest
     model, effort, speed    each has a cache of its own
     version      another version of Claude Code sends another system prompt
-    tools        the list of tools, servers or agents changed
+    tools        the list of tools, servers or agents changed, or tools were searched for and loaded
     not_ready    all that is lost was written less than a minute before: it could not be read yet
     cut          the context became smaller: a rewind, /clear, old results dropped
     resume       the conversation goes on from a copy of another one
@@ -141,10 +141,17 @@ def _inferred(
         return "speed"
     if response.version != before.version:
         return "version"
-    if any(block.subtype in _TOOL_LISTS for block in response.blocks):
+    if _loads_tools(response, before):
         return "tools"
     if start == "shrink":
         return "cut"
     if response.read_tokens >= before.read_tokens and response.ts - before.last_ts < _SOON:
         return "not_ready"
     return "unknown"
+
+
+def _loads_tools(response: Response, before: Response) -> bool:
+    """Whether the tools that the prompt begins with are others than before."""
+    return any(block.subtype in _TOOL_LISTS for block in response.blocks) or any(
+        call.tool == "ToolSearch" for call in before.calls
+    )

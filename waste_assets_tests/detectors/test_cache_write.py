@@ -94,6 +94,9 @@ CAUSES: dict[str, tuple[Callable[[Conversation], object], str, Tier]] = {
     "a list of tools": (
         lambda c: c.deferred_tools("mcp__shop__find").bust().say(), "tools", Tier.LIKELY,
     ),
+    "tools that were searched for": (
+        lambda c: c.tool("ToolSearch", {"query": "shop"}).bust().say(), "tools", Tier.LIKELY,
+    ),
     "recorded tools": (
         lambda c: c.bust().say(cache_miss_reason="tools_changed"), "tools", Tier.CERTAIN,
     ),
