@@ -9,6 +9,7 @@ times as long, so that the lexer is one regular expression a dialect.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 #: Stands around the name of a variable in a word, and alone for what nobody can know.
@@ -116,7 +117,8 @@ def read(text: str, *, powershell: bool = False) -> Line:
     try:
         reader.commands("")
     except _Unreadable:
-        reader.flush()
+        with suppress(_Unreadable):
+            reader.flush()
         return Line(tuple(reader.found), complete=False)
     return Line(tuple(reader.found), complete=True)
 

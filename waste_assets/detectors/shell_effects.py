@@ -22,6 +22,11 @@ _SCRIPT_WRITES = re.compile(
     r"open\([^)]*['\"](?:[wax]|r\+)|unlink|rename|remove\(|rmtree|shutil|mkdir|makedirs|"
     r"copyFile|Set-Content|Out-File|subprocess|os\.system|execSync|spawn"
 )
+#: It finds by itself what it writes, or has others write.
+_SCRIPT_SEARCHES = re.compile(
+    r"glob|walk\(|listdir|iterdir|scandir|readdir|subprocess|os\.system|exec|spawn|argv"
+)
+_SCRIPT_FILE = re.compile(r"['\"]([^'\"\s*?{}]*\w\.\w{1,8})['\"]")
 _SED_LINES = re.compile(r"(\d+)(?:,(\d+|\$|\+\d+))?\s*(?:p|!d)")
 _AWK_LINES = re.compile(
     r"\s*\(?\s*(?:NR\s*>=\s*(\d+)\s*&&\s*NR\s*<=\s*(\d+)|NR\s*==\s*(\d+)\s*,\s*NR\s*==\s*(\d+))"
@@ -462,10 +467,17 @@ class _Shell:
             if a in ("-c", "-e", "-p", "--eval", "--print", "-pe", "-ne", "-Command")
         ]
         text = "\n".join([*inline, command.document])
-        if text.strip() and not _SCRIPT_WRITES.search(text):
+        if not text.strip():
+            self._reaches(Reach.UNKNOWN)
+        elif not _SCRIPT_WRITES.search(text):
             self.looks = True
+        elif _SCRIPT_SEARCHES.search(text) or not (named := _SCRIPT_FILE.findall(text)):
+            self._reaches(Reach.ANYTHING)
         else:
-            self._reaches(Reach.ANYTHING if text.strip() else Reach.UNKNOWN)
+            # It writes some of the files that it names, and as a rule no others.
+            self._reaches(Reach.UNKNOWN)
+            for word in named:
+                self._write(self._filled(word))
 
     def _sub_shell(self, arguments: Words, command: Command, incoming: list[FileRange]) -> None:
         """bash -c and its like: the line within decides."""
@@ -553,8 +565,20 @@ class _Shell:
             self._reaches(Reach.STATE)
         elif name in ("checkout", "switch", "restore", "rm", "mv"):
             self._git_files(name, arguments, paths)
+        elif name in ("worktree", "clone"):
+            self._git_folder(name, [word for word in arguments if not word.startswith("-")])
         else:
             self._reaches(Reach.ANYTHING)
+
+    def _git_folder(self, name: str, named: Words) -> None:
+        """A folder of its own that git makes or removes."""
+        self._reaches(Reach.STATE)
+        if name == "worktree" and named[:1] in (["add"], ["remove"], ["move"]):
+            for path in named[1:3] if named[0] == "move" else named[1:2]:
+                self._write(path)
+        elif name == "clone" and named:
+            folder = named[0].rstrip("/").rpartition("/")[2].removesuffix(".git")
+            self._write(named[1] if len(named) > 1 else folder)
 
     def _git_files(self, name: str, arguments: Words, paths: Words) -> None:
         """What git brings back, removes or renames in the working tree."""

@@ -141,6 +141,9 @@ def test_what_looks_at_something_that_changes_by_itself(command: str) -> None:
         ("black a.py", ["a.py"]),
         ("npx prettier --write src/a.ts", ["src/a.ts"]),
         ("gofmt -w a.go", ["a.go"]),
+        ("git worktree add ../other main", ["/home/dev/other"]),
+        ("git clone https://example.com/x/tool.git", ["tool"]),
+        ("python -c \"open('a.py', 'w').write('x')\"", ["a.py"]),
         ("go mod tidy", ["go.mod", "go.sum", "go.work", "go.work.sum", "vendor"]),
         ("curl -o page.html https://example.com", ["page.html"]),
     ],
@@ -186,7 +189,8 @@ def test_the_files_that_a_command_writes(command: str, written: list[str]) -> No
         ("git checkout .", Reach.ANYTHING),
         ("patch -p1 < a.diff", Reach.ANYTHING),
         ("make generate", Reach.ANYTHING),
-        ("python - <<'EOF'\nopen('a.py', 'w').write('x')\nEOF", Reach.ANYTHING),
+        ("python - <<'EOF'\nopen('a.py', 'w').write('x')\nEOF", Reach.UNKNOWN),
+        ("python - <<'EOF'\nfor p in glob('*'): p.write_text('x')\nEOF", Reach.ANYTHING),
         ("find . -name '*.bak' -delete", Reach.ANYTHING),
         ("grep -rl old . | xargs sed -i 's/old/new/'", Reach.ANYTHING),
         ("ls; git pull; ls", Reach.ANYTHING),
@@ -205,6 +209,19 @@ def test_a_command_that_goes_on_unseen_may_change_anything() -> None:
 def test_every_text_can_be_read(text: str, powershell: bool) -> None:
     told = read(text, powershell=powershell)
     assert isinstance(told.complete, bool)
+    assert isinstance(effect(text, CWD, powershell=powershell).reach, Reach)
+
+
+PIECES = (
+    "git checkout -b -- sed -i '' awk 'NR>=1' head -n tail +3 cat a.py xargs find -exec ; && | || ( ) "
+    "$( ` \" ' < > 2>&1 $X ${A} X=1 [ [[ ]] if then fi for do done { } case npm run go mod python -c "
+    "-m curl -X -o tar yq gh api perl -pe bash -lc env timeout cd ~ - * dd of= unzip -d sort wget -O "
+    "tee sudo npx uv pip Get-Content -Tail $(( )) # \\ <<EOF EOF"
+).split()
+
+
+@given(st.lists(st.sampled_from([*PIECES, "\n"]), max_size=9).map(" ".join), st.booleans())
+def test_every_mixture_of_words_has_an_effect(text: str, powershell: bool) -> None:
     assert isinstance(effect(text, CWD, powershell=powershell).reach, Reach)
 
 
