@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,12 +214,13 @@ def test_every_text_can_be_read(text: str, powershell: bool) -> None:
     assert isinstance(effect(text, CWD, powershell=powershell).reach, Reach)
 
 
-PIECES = (
-    "git checkout -b -- sed -i '' awk 'NR>=1' head -n tail +3 cat a.py xargs find -exec ; && | || ( ) "
-    "$( ` \" ' < > 2>&1 $X ${A} X=1 [ [[ ]] if then fi for do done { } case npm run go mod python -c "
-    "-m curl -X -o tar yq gh api perl -pe bash -lc env timeout cd ~ - * dd of= unzip -d sort wget -O "
-    "tee sudo npx uv pip Get-Content -Tail $(( )) # \\ <<EOF EOF"
-).split()
+PIECES = shlex.split(
+    """git checkout -b -- sed -i "''" awk "'NR>=1'" head -n tail +3 cat a.py xargs find -exec ';'
+    '&&' '|' '||' '(' ')' '$(' '`' '"' "'" '<' '>' '2>&1' '$X' '${A}' X=1 '[' '[[' ']]' if then fi
+    for do done '{' '}' case npm run go mod python -c -m curl -X -o tar yq gh api perl -pe bash -lc
+    env timeout cd '~' - '*' dd of= unzip -d sort wget -O tee sudo npx uv pip Get-Content -Tail
+    '$((' '))' '#' '\\' '<<EOF' EOF"""
+)
 
 
 @given(st.lists(st.sampled_from([*PIECES, "\n"]), max_size=9).map(" ".join), st.booleans())
