@@ -236,9 +236,9 @@ def _prose(response: Response) -> Iterator[Flag]:
     start, end = thinking_tokens(response, rest), first.output_span[0]
     start += (end - start) * _PROSE_USUAL // chars
     claims: list[Claim] = [OutputClaim(response, start, end)] if start < end else []
-    block, span = response.output_block, first.input_span
-    if block is not None and span is not None:
-        low = block.start + (span[0] - block.start) * _PROSE_USUAL // chars
+    block, span, thought = response.output_block, first.input_span, response.thought_span
+    if block is not None and span is not None and thought is not None:
+        low = thought[1] + (span[0] - thought[1]) * _PROSE_USUAL // chars
         if low < span[0]:
             claims.append(CarryClaim(block.response, low, span[0]))
     yield Flag(

@@ -10,7 +10,7 @@ import pytest
 from waste_assets.detectors.flag import Settings, Tier
 from waste_assets.detectors.oververbose_edit import DETECTOR
 from waste_assets.sample import Conversation, conversation
-from waste_assets.sample.blocks import say, tool
+from waste_assets.sample.blocks import say, think, tool
 from waste_assets_tests.detectors.support import Found, flags_of, found_by_story
 
 Story = Callable[[Conversation], object]
@@ -175,6 +175,13 @@ def test_a_lock_file_wastes_the_whole_call(found: dict[str, Found]) -> None:
 def test_prose_claims_what_exceeds_a_few_sentences(found: dict[str, Found]) -> None:
     (cost,) = found["very long prose"].costs
     assert cost.tokens == pytest.approx(2 * (3_000 - 400) / 4, rel=0.05)
+
+
+def test_thinking_before_long_prose_is_no_part_of_it(found: dict[str, Found]) -> None:
+    c = conversation("thought").user("Go").bash("ls", "a.py")
+    c.respond(think(tokens=900), say("word " * 600), tool("Bash", {"command": "ls"}, "ok")).say()
+    (cost,) = flags_of(c, detector=DETECTOR).costs
+    assert cost.tokens == pytest.approx(found["very long prose"].costs[0].tokens, rel=0.02)
 
 
 def _ended(name: str, tell: Story) -> Conversation:
