@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,42 @@ def audit(
         click.echo(f"Error: {error}", err=True)
     if not outcome.succeeded:
         sys.exit(EXIT_CHECKS_FAILED)
+
+
+@commands.command()
+@click.argument("gold", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@_data_root
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+def evaluate(gold: Path, data_root: Path, as_json: bool) -> None:
+    """Score the detectors against annotated calls.
+
+    GOLD is a file of annotated tool calls, one JSON object a line. Their transcripts must have
+    been audited into the data root. The detectors run as they are now; nothing is written.
+    """
+    with _faults():
+        from waste_assets.detectors.evaluate import read_gold, render
+        from waste_assets.detectors.score import score
+        from waste_assets.lake.lake import Lake
+
+        found = score(Lake(data_root.absolute() / "lake"), read_gold(gold))
+        if found.items and len(found.missing) == found.items:
+            raise _Fault(
+                f"None of the annotated calls lies in {data_root}: run `waste-assets audit` on "
+                "their transcripts first."
+            )
+    click.echo(json.dumps(asdict(found), default=str) if as_json else render(found))
+
+
+@commands.command()
+@_data_root
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as one JSON list.")
+def detectors(data_root: Path, as_json: bool) -> None:
+    """Print how often each detector's rules fired, and what they found."""
+    with _faults():
+        from waste_assets.detectors.fired import fired, render
+
+        rows = fired(data_root.absolute())
+    click.echo(json.dumps(rows) if as_json else render(rows))
 
 
 @commands.command()

@@ -86,9 +86,10 @@ def price_charges(con: duckdb.DuckDBPyConnection, charges: str, into: str) -> No
     columns are carried along.
 
     `into` (replaced where it exists) has one row for each charge: all columns of `charges`, then
+    the struct rates (input, write_5m, write_1h, read, output: USD per million tokens), and
     usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output, usd_web_search and their sum usd,
-    DOUBLE, in USD. All seven are NULL where the model has no price on that day at that speed; usd
-    is NULL too where a count is. The order of the rows is not defined.
+    DOUBLE, in USD. All are NULL where the model has no price on that day at that speed; usd is
+    NULL too where a count is. The order of the rows is not defined.
 
     Raises:
         duckdb.Error: `charges` does not exist, lacks a column or already has a usd column.
@@ -101,7 +102,7 @@ def price_charges(con: duckdb.DuckDBPyConnection, charges: str, into: str) -> No
     name = '"' + into.replace('"', '""') + '"'
     with as_file(files(__package__) / "prices.csv") as price_file:
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * EXCLUDE (rates) FROM ({_rule()})",
+            f"CREATE OR REPLACE TEMP TABLE {name} AS FROM ({_rule()})",
             _parameters(charges, models, str(price_file)),
         )
 

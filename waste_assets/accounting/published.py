@@ -39,7 +39,8 @@ _TAKEN = {
             _same(
                 "message_id", "request_id", "model", "stop_reason", "input_tokens",
                 "write_5m_tokens", "write_1h_tokens", "ttl_known", "read_tokens", "output_tokens",
-                "thinking_tokens", "speed", "inference_geo", "service_tier", "effort", "version",
+                "thinking_tokens", "speed", "inference_geo", "service_tier", "effort", "miss_reason",
+                "version",
             ),
         ),
         _Taken(
@@ -55,14 +56,22 @@ _TAKEN = {
             "all_blocks",
             {
                 **_same("tool_use_id", "ts", "target", "input_hash", "transcript", "line_no"),
+                # What was sent says it for a write, what came back for a read.
+                **_same("changed_chars", "file_lines"),
                 "input_chars": "chars",
+                "input_text": "excerpt",
             },
         ),
         _Taken(
             "result",
             "all_blocks",
             {
-                **_same("error_text", "denial", "subagent", "subagent_tokens"),
+                **_same(
+                    "denial", "subagent", "subagent_tokens", "first_line", "shown_lines",
+                    "file_lines", "added_lines", "removed_lines",
+                ),
+                "result_kind": "subtype",
+                "result_text": "excerpt",
                 "result_ts": "ts",
                 "result_chars": "chars",
                 "result_hash": "content_hash",
@@ -74,7 +83,7 @@ _TAKEN = {
     CONTEXT_BLOCKS.name: (
         _Taken("origin", "all_usage", _same("session_id", "agent")),
         _Taken("piece", "all_blocks", _same("transcript", "line_no")),
-        _Taken("content", "all_blocks", _same("subtype", "tool_use_id")),
+        _Taken("content", "all_blocks", _same("subtype", "content_hash", "tool_use_id")),
     ),
 }  # fmt: skip
 #: Columns in which the scripts have the numbers of responses.
@@ -112,7 +121,7 @@ def _published(
         where = columns[taken.line].combine_chunks()
         for name, source in taken.columns.items():
             told = lines[taken.among].column(source).take(where)
-            # What a script says goes before what the line says.
+            # What a script or an earlier line says goes before what this line says.
             columns[name] = pc.coalesce(columns[name], told) if name in columns else told
     schema = table.schema.append(pa.field("day", pa.date32()))
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)

@@ -33,7 +33,9 @@ WITH runs AS (
         list_sum(list(usd_read ORDER BY iteration)) AS usd_read,
         list_sum(list(usd_output ORDER BY iteration)) AS usd_output,
         list_sum(list(usd_web_search ORDER BY iteration)) AS usd_web_search,
-        bool_and(usd IS NOT NULL) AS is_priced
+        bool_and(usd IS NOT NULL) AS is_priced,
+        -- The last run's: what the next tokens of the conversation cost.
+        arg_max(priced.rates, iteration) AS rates
     FROM priced
     SEMI JOIN billed_iterations USING (response)
     GROUP BY response
@@ -45,9 +47,21 @@ bills AS (
         response,
         input_tokens + write_5m_tokens + write_1h_tokens + read_tokens + output_tokens,
         web_search_requests, usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output,
-        usd_web_search, usd IS NOT NULL
+        usd_web_search, usd IS NOT NULL, priced.rates
     FROM priced
     ANTI JOIN billed_iterations USING (response)
+),
+-- What a response wrote, as its owner recorded it.
+written AS (
+    SELECT
+        p.response,
+        sum(p.chars) FILTER (p.kind = 'output_text')::BIGINT AS text_chars,
+        sum(p.chars) FILTER (p.kind = 'thinking')::BIGINT AS thinking_chars,
+        bool_or(p.kind = 'thinking') AS has_thinking
+    FROM pieces AS p
+    JOIN responses AS r ON r.response = p.response AND r.conversation = p.conversation
+    WHERE r.wanted AND p.kind IN ('output_text', 'thinking')
+    GROUP BY p.response
 )
 SELECT
     r.day,
@@ -66,6 +80,9 @@ SELECT
     r.usage_conflict,
     b.web_search_requests,
     b.billed_tokens - r.tokens AS billed_extra_tokens,
+    coalesce(w.text_chars, 0) AS text_chars,
+    coalesce(w.thinking_chars, 0) AS thinking_chars,
+    coalesce(w.has_thinking, FALSE) AS has_thinking,
     r.prompt_tokens,
     p.epoch_position,
     p.epoch_start,
@@ -80,11 +97,17 @@ SELECT
     CASE WHEN b.is_priced
         THEN b.usd_input + b.usd_write_5m + b.usd_write_1h + b.usd_read + b.usd_output
             + b.usd_web_search
-    END AS usd
+    END AS usd,
+    b.rates.input AS rate_input,
+    b.rates.write_5m AS rate_write_5m,
+    b.rates.write_1h AS rate_write_1h,
+    b.rates.read AS rate_read,
+    b.rates.output AS rate_output
 FROM ordered AS o
 JOIN responses AS r USING (response)
 JOIN placed AS p USING (response)
 JOIN bills AS b USING (response)
+LEFT JOIN written AS w USING (response)
 ORDER BY o.turn;
 
 CREATE OR REPLACE TEMP VIEW published_tool_calls AS

@@ -42,7 +42,8 @@ from waste_assets.transcripts.days import Calendar
 
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "1"
-_INPUTS = "waste.inputs"
+#: Notes in the footers of the turns: what they were made from, whose they are, how many.
+INPUTS, SESSIONS, RESPONSES = "waste.inputs", "waste.sessions", "waste.responses"
 #: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
 _BATCH_LINES = 160_000
 
@@ -98,7 +99,7 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
     return {
         day
         for day in holdings.contents
-        if lake.notes(PARSED_TURNS, day).get(_INPUTS)
+        if lake.notes(PARSED_TURNS, day).get(INPUTS)
         != holdings.inputs(day, copies.get(day, set()))
     }
 
@@ -169,7 +170,14 @@ def _build_batch(
     # One thread: a batch is smaller than what DuckDB would divide among several.
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
         rows = _rows(con, lake, days, holdings, copies, Calendar(zone))
-    notes = {day: {_INPUTS: holdings.inputs(day, copies.get(day, set()))} for day in days}
+    notes = {
+        day: {
+            INPUTS: holdings.inputs(day, copies.get(day, set())),
+            SESSIONS: json.dumps(sorted(set(turns.column("session_id").to_pylist()))),
+            RESPONSES: str(turns.num_rows),
+        }
+        for day, turns in _by_day(rows[PARSED_TURNS.name], days)
+    }
     for table in TURN_TABLES:
         for day, of_day in _by_day(rows[table.name], days):
             lake.write(table, day, of_day, notes[day])

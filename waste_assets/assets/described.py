@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import Table
 
 OWNERS = ["team:waste-assets"]
@@ -56,3 +60,43 @@ def records(cursor: Any) -> list[dict[str, Any]]:
     """The rows of a finished DuckDB query as dictionaries."""
     names: Iterable[str] = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is told of each day of a table: numbers that plot, and the rows of a small table.
+
+    Both are queries over `{source}` with a column `day`; the first gives one row a day.
+    """
+
+    table: Table
+    numbers: str
+    most: str
+    #: The table that the numbers are counted from, where it is another one.
+    counted: Table | None = None
+
+
+def day_figures(
+    con: Any, lake: Lake, days: list[date], figures: Figures
+) -> dict[date, dict[str, Any]]:
+    """The metadata of each day that the table holds."""
+    told = {
+        row.pop("day"): row
+        for row in _query(con, lake, days, figures.counted or figures.table, figures.numbers)
+    }
+    most: dict[date, list[dict[str, Any]]] = defaultdict(list)
+    for row in _query(con, lake, days, figures.table, figures.most):
+        most[row.pop("day")].append(row)
+    for day, rows in most.items():
+        told.setdefault(day, {})["most"] = small_table(rows[:10])
+    return told
+
+
+def _query(
+    con: Any, lake: Lake, days: list[date], table: Table, query: str
+) -> list[dict[str, Any]]:
+    parts = lake.parts(table, days)
+    if not parts:
+        return []
+    source = "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})"
+    return records(con.execute(query.format(source=source), {"parts": parts}))

@@ -1,8 +1,14 @@
 """Data-quality suites, one file a stage: what must hold of the data, and what to do if not."""
 
+from waste_assets.checks.heuristic_flags import heuristic_flags_checks
 from waste_assets.checks.parsed_turns import parsed_turns_checks
 from waste_assets.checks.raw_sessions import raw_sessions_checks
 from waste_assets.checks.waste_mart import waste_mart_checks
 
 #: One multi-asset check a stage: one step of a run.
-ASSET_CHECKS = [raw_sessions_checks, parsed_turns_checks, waste_mart_checks]
+ASSET_CHECKS = [
+    raw_sessions_checks,
+    parsed_turns_checks,
+    heuristic_flags_checks,
+    waste_mart_checks,
+]

@@ -87,6 +87,11 @@ def _usd(name: str, description: str) -> Column:
     return Column(name, pa.float64(), description + " NULL where the model has no price.", "USD")
 
 
+def _rate(name: str, description: str) -> Column:
+    told = description + " NULL where the model has no price."
+    return Column(name, pa.float64(), told, "USD per million tokens")
+
+
 RAW_SESSIONS = Table(
     "raw_sessions",
     "Every line of every transcript, untouched, and every file that stands beside one.",
@@ -145,6 +150,7 @@ LINE_USAGE = Table(
             "iterations", pa.string(), "`usage.iterations` as JSON where there is more than one."
         ),
         Column("effort", LABEL, "Reasoning effort."),
+        Column("miss_reason", LABEL, "Why the provider says that the cache was missed."),
         Column("version", LABEL, "Version of Claude Code."),
     ),
     ("transcript", "line_no", "part"),
@@ -170,16 +176,31 @@ LINE_BLOCKS = Table(
             "output_text, thinking, tool_use, tool_result, user_text, reminder, attachment, "
             "summary, or boundary (a compaction: the context starts anew).",
         ),
-        Column("subtype", LABEL, "Attachment type, compaction trigger, or the kind of user text."),
+        Column(
+            "subtype",
+            LABEL,
+            "Attachment type, compaction trigger, kind of user text, or kind of result.",
+        ),
         Column("response_id", LABEL, "The response whose output this is."),
         Column("tool_use_id", LABEL, "The tool call that this is, or answers."),
         Column("tool_name", LABEL, "Tool called."),
         Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
         Column("input_hash", pa.string(), "Hash of the call's input: equal input, equal hash."),
         _required("chars", pa.int64(), "Size of the text.", "characters"),
-        Column("content_hash", pa.string(), "Hash of a result's text: equal text, equal hash."),
+        Column("content_hash", pa.string(), "Hash of the text: equal text, equal hash."),
+        Column(
+            "excerpt",
+            pa.string(),
+            "First characters: 1,000 of a call's input (JSON) and of a failed result, 300 of "
+            "another result.",
+        ),
+        Column("first_line", pa.int32(), "First line of the file that a result shows, from 1."),
+        Column("shown_lines", pa.int32(), "Lines of the file that a result shows."),
+        Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
+        Column("added_lines", pa.int32(), "Lines that the call added; items that it changed."),
+        Column("removed_lines", pa.int32(), "Lines that the call removed."),
+        Column("changed_chars", pa.int64(), "Of an edit's input: new text.", "characters"),
         Column("is_error", pa.bool_(), "The result says that the call failed."),
-        Column("error_text", pa.string(), "First 1,000 characters of a failed result."),
         Column("denial", LABEL, "`toolDenialKind`: why a call was not run."),
         Column("web_searches", pa.int64(), "`toolUseResult.searchCount` of a web search."),
         Column("subagent", LABEL, "The subagent that the call started."),
@@ -280,7 +301,11 @@ PARSED_TURNS = Table(
         Column("inference_geo", LABEL, "Region that served the request."),
         Column("service_tier", LABEL, "'standard', 'priority' or 'batch'."),
         Column("effort", LABEL, "Reasoning effort."),
+        Column("miss_reason", LABEL, "Why the provider says that the cache was missed."),
         Column("version", LABEL, "Version of Claude Code."),
+        _required("text_chars", pa.int64(), "Size of the prose it wrote.", "characters"),
+        _required("thinking_chars", pa.int64(), "Size of the thinking on record.", "characters"),
+        _required("has_thinking", pa.bool_(), "It thought, whether or not the text is on record."),
         _tokens(
             "prompt_tokens", "Size of the prompt: of the last iteration where there are several."
         ),
@@ -296,6 +321,11 @@ PARSED_TURNS = Table(
         _usd("usd_output", "Price of the output."),
         _usd("usd_web_search", "Price of the web searches."),
         _usd("usd", "The API's list price of the day for the whole response."),
+        _rate("rate_input", "Price of input outside the cache."),
+        _rate("rate_write_5m", "Price of 5-minute cache writes."),
+        _rate("rate_write_1h", "Price of 1-hour cache writes."),
+        _rate("rate_read", "Price of cache reads."),
+        _rate("rate_output", "Price of output."),
         _TRANSCRIPT,
         _LINE_NO,
     ),
@@ -315,6 +345,7 @@ TOOL_CALLS = Table(
         _required("tool_name", LABEL, "Tool called."),
         Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
         Column("input_hash", pa.string(), "Hash of the input: equal input, equal hash."),
+        Column("input_text", pa.string(), "First 1,000 characters of the input, as JSON."),
         _required("input_chars", pa.int64(), "Size of the input.", "characters"),
         _required(
             "outcome", LABEL, "'ok', 'error', or 'no_result' (interrupted, or still running)."
@@ -322,7 +353,14 @@ TOOL_CALLS = Table(
         Column("result_ts", TIMESTAMP, "Time of the result."),
         Column("result_chars", pa.int64(), "Size of the result.", "characters"),
         Column("result_hash", pa.string(), "Hash of the result: equal result, equal hash."),
-        Column("error_text", pa.string(), "First 1,000 characters of a failed result."),
+        Column("result_kind", LABEL, "`toolUseResult.type` or its status, e.g. file_unchanged."),
+        Column("result_text", pa.string(), "First 300 characters of a result, 1,000 of a failed."),
+        Column("first_line", pa.int32(), "First line of the file that the result shows, from 1."),
+        Column("shown_lines", pa.int32(), "Lines of the file that the result shows."),
+        Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
+        Column("added_lines", pa.int32(), "Lines that the call added; items that it changed."),
+        Column("removed_lines", pa.int32(), "Lines that the call removed."),
+        Column("changed_chars", pa.int64(), "Of an edit's input: new text.", "characters"),
         Column("denial", LABEL, "`toolDenialKind`: why a call was not run."),
         Column("subagent", LABEL, "The subagent that the call started."),
         Column("subagent_tokens", pa.int64(), "Tokens that the subagent reports.", "tokens"),
@@ -366,6 +404,7 @@ CONTEXT_BLOCKS = Table(
         _tokens("start_token", "Where the block begins in the prompt."),
         _tokens("end_token", "Where it ends: start + tokens."),
         Column("chars", pa.int64(), "Size of its text.", "characters"),
+        Column("content_hash", pa.string(), "Hash of its text: equal text, equal hash."),
         Column("tool_use_id", LABEL, "The call whose result it is."),
         Column("source_response_id", LABEL, "The response whose output it is."),
         Column("transcript", LABEL, "Transcript it came from."),
@@ -374,7 +413,113 @@ CONTEXT_BLOCKS = Table(
     ("response_id", "block_no"),
 )
 
+HEURISTIC_FLAGS = Table(
+    "heuristic_flags",
+    "One row for each finding of waste: what it is, how sure, why, where, and what it cost.",
+    (
+        _required("flag_id", pa.string(), "Identity of the flag: what was found where."),
+        _required("category", LABEL, "One of the categories of waste."),
+        _required("dimension", LABEL, "'outright' waste or 'inefficient' use."),
+        _required("rule", LABEL, "Which part of the category's rule applied."),
+        _required(
+            "tier", LABEL, "'certain', 'likely' or 'candidate': the last is in no headline."
+        ),
+        _required(
+            "basis",
+            LABEL,
+            "What the amount rests on: measured, apportioned or estimated sizes, or judged later.",
+        ),
+        Column("cause", LABEL, "Cause family of a failure, or the cause of a cache rebuild."),
+        Column("fault", LABEL, "Whose fault it is: infrastructure, harness, model, user."),
+        Column("cause_rule", LABEL, "The rule that knew the cause, with its version."),
+        _required("evidence", pa.string(), "Why, in words."),
+        _required("response_id", LABEL, "The response where it shows."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("model", LABEL, "Model of the response."),
+        _required("ts", TIMESTAMP, "Time of the response."),
+        Column("tool_use_id", LABEL, "The first of the calls that it is about."),
+        Column("tool_name", LABEL, "Tool of that call."),
+        Column("target", pa.string(), "What that call is about."),
+        _required("tool_use_ids", pa.list_(pa.string()), "All calls that it is about."),
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("last_transcript", LABEL, "Transcript of the last line that it is about."),
+        Column("last_line_no", pa.int32(), "That line."),
+        _tokens("tokens", "Size of what is claimed, each token once however often it was carried."),
+        _required(
+            "usd_direct",
+            pa.float64(),
+            "Low: the wasted output, and the carry cost of what it left in the context.",
+            "USD",
+        ),
+        _required(
+            "usd_avoidable",
+            pa.float64(),
+            "High: direct, and the rest of responses that held nothing but wasted calls.",
+            "USD",
+        ),
+        _required(
+            "usd_owned", pa.float64(), "Of direct, what no other flag owns in the ledger.", "USD"
+        ),
+    ),
+    ("flag_id",),
+)
+
+TOKEN_LEDGER = Table(
+    "token_ledger",
+    "Who owns the tokens of each response: one row for each category with a part of it.",
+    (
+        _required("response_id", LABEL, "The response."),
+        _required("category", LABEL, "One of the nine categories; every response has productive."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("model", LABEL, "Model of the response."),
+        _required("ts", TIMESTAMP, "Time of the response."),
+        _tokens("input_tokens", "Prompt tokens neither read from nor written to the cache."),
+        _tokens("write_5m_tokens", "Cache writes kept 5 minutes, or with no time to live said."),
+        _tokens("write_1h_tokens", "Cache writes kept 1 hour."),
+        _tokens("read_tokens", "Cache reads."),
+        _tokens("output_tokens", "Output, thinking included."),
+        _usd("usd", "The category's part of the bill."),
+        _usd("usd_candidate", "Of it, what only candidates claim."),
+        _usd("usd_avoidable", "`usd`, and the rest of a response that held only wasted calls."),
+    ),
+    ("response_id", "category"),
+)
+
+FAILED_CALLS = Table(
+    "failed_calls",
+    "One row for each tool call that failed or was refused: the cause and whose fault it was.",
+    (
+        _required("tool_use_id", LABEL, "The call."),
+        _required("response_id", LABEL, "The response that made it."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("model", LABEL, "Model of the response."),
+        _required("ts", TIMESTAMP, "Time of the call."),
+        _required("tool_name", LABEL, "Tool called."),
+        Column("target", pa.string(), "What the call is about."),
+        _required("cause", LABEL, "Cause family; 'other' where no rule knows it."),
+        _required("fault", LABEL, "infrastructure, harness, model, user or feedback."),
+        Column("cause_rule", LABEL, "The rule that knew, with its version; NULL: none did."),
+        _required(
+            "usd", pa.float64(), "Output of the call, and what it left in later prompts.", "USD"
+        ),
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("result_transcript", LABEL, "Transcript of the result."),
+        Column("result_line_no", pa.int32(), "Line of the result."),
+    ),
+    ("tool_use_id", "response_id"),
+)
+
 #: The line tables are read from `raw_sessions` alone, day by day, and shared by the rest.
 LINE_TABLES = (LINE_USAGE, LINE_BLOCKS, LINE_COSTS, QUARANTINED_LINES, LINE_COUNTS)
 #: What the turns stage publishes.
 TURN_TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
+#: What the detectors publish.
+FLAG_TABLES = (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS)

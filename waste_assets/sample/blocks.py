@@ -8,12 +8,14 @@ as long as its tokens say.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, Literal
 
 import orjson
 
 from waste_assets.sample import faults
 from waste_assets.sample.filler import numbered
+from waste_assets.sample.planted import Span
 from waste_assets.sample.tokens import tokens_of
 from waste_assets.sample.workspace import Workspace
 
@@ -59,6 +61,12 @@ class Call:
     """Tool call id, given when it is written."""
     line: str = ""
     """uuid of the line that the call stands on, given when it is written."""
+    charge: int = -1
+    """Number of the response in its conversation, given when it is written."""
+    sent: Span | None = None
+    """Where its input lies in later prompts."""
+    entered: Span | None = None
+    """Where its result lies in later prompts."""
 
 
 Block = Prose | Marker | Call
@@ -206,7 +214,7 @@ def edit(
             "oldString": was,
             "newString": becomes,
             "originalFile": None,
-            "structuredPatch": [_patch(line, was, becomes)],
+            "structuredPatch": _patch(was, becomes, line),
             "userModified": False,
             "replaceAll": False,
         }
@@ -216,15 +224,25 @@ def edit(
     return step
 
 
-def _patch(line: int, old: str, new: str) -> dict[str, Any]:
+def _patch(old: str, new: str, line: int = 1) -> list[dict[str, Any]]:
+    """What differs between two texts, the first of which begins on `line`."""
     was, becomes = old.split("\n"), new.split("\n")
-    return {
-        "oldStart": line,
-        "oldLines": len(was),
-        "newStart": line,
-        "newLines": len(becomes),
-        "lines": ["-" + one for one in was] + ["+" + one for one in becomes],
-    }
+    return [
+        {
+            "oldStart": line + low,
+            "oldLines": high - low,
+            "newStart": line + new_low,
+            "newLines": new_high - new_low,
+            "lines": [
+                *("-" + one for one in was[low:high]),
+                *("+" + one for one in becomes[new_low:new_high]),
+            ],
+        }
+        for kind, low, high, new_low, new_high in SequenceMatcher(
+            None, was, becomes, autojunk=False
+        ).get_opcodes()
+        if kind != "equal"
+    ]
 
 
 def write(
@@ -244,14 +262,14 @@ def write(
         if is_error:
             return tool("Write", arguments, result or faults.FILE_NOT_READ, is_error=True)(work)
         known = work.knows(full)
-        work.put(full, body)
         details: dict[str, Any] = {
             "type": "update" if known else "create",
             "filePath": full,
             "content": body,
-            "structuredPatch": [],
+            "structuredPatch": _patch(work.text(full), body) if known else [],
             "originalFile": None,
         }
+        work.put(full, body)
         verb = "has been updated" if known else "has been created"
         answer = result or f"The file {full} {verb} successfully."
         return tool("Write", arguments, answer, details=details, seconds=0.1)(work)
@@ -342,7 +360,8 @@ def todo(*tasks: str, done: int = 0) -> Step:
             for task, state in zip(tasks, states, strict=False)
         ]
         text = "Todos have been modified successfully. Please proceed with the current tasks."
-        details = {"oldTodos": [], "newTodos": new}
+        details = {"oldTodos": work.todos, "newTodos": new}
+        work.todos = new
         return tool("TodoWrite", {"todos": new}, text, details=details)(work)
 
     return step

@@ -35,6 +35,7 @@ class Conversation(Thread):
     def truth(self) -> Truth:
         """What a correct reader must find in all files of this session so far."""
         self._settle()
+        self.session.truth.plant([one.plant() for one in self.session.plantings])
         return self.session.truth
 
     def write(self, root: Path | str) -> Self:

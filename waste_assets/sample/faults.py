@@ -28,3 +28,11 @@ UNCHANGED = (
     "Wasted call — file unchanged since your last Read. Refer to that earlier tool_result instead."
 )
 """Not an error: the answer to a Read of a file that did not change."""
+BROWSER_IN_USE = (
+    "Error: Browser is already in use for /home/dev/.cache/ms-playwright/mcp-chrome-4f1c, "
+    "use --isolated to run multiple instances of the same browser"
+)
+NO_DOCKER = (
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
+    "Is the docker daemon running?"
+)

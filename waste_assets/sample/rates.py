@@ -1,4 +1,7 @@
-"""A few list prices, only to fill the dollar fields of generated `cost-state` lines."""
+"""A few list prices, for what generated transcripts and planted waste must cost."""
+
+from dataclasses import dataclass
+from functools import cache
 
 from waste_assets.sample.billing import Bill
 
@@ -13,11 +16,37 @@ _INPUT_AND_OUTPUT = {
 """USD for a million tokens."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """USD for one token of each kind."""
+
+    input: float
+    write_5m: float
+    write_1h: float
+    read: float
+    output: float
+
+
+@cache
+def rates(model: str) -> Rates:
+    """List prices of a model.
+
+    Raises:
+        KeyError: the model is not in the short list.
+    """
+    into, out = (usd / 1_000_000 for usd in _INPUT_AND_OUTPUT[model])
+    return Rates(into, 1.25 * into, 2 * into, 0.1 * into, out)
+
+
 def usd(bill: Bill) -> float | None:
     """List price of a bill in USD; None for a model that is not in the short list."""
-    rates = _INPUT_AND_OUTPUT.get(bill.model)
-    if rates is None:
+    if bill.model not in _INPUT_AND_OUTPUT:
         return None
-    into, out = rates
-    weighted = bill.input + 1.25 * bill.write_5m + 2 * bill.write_1h + 0.1 * bill.read
-    return (weighted * into + bill.output * out) / 1_000_000
+    price = rates(bill.model)
+    return (
+        bill.input * price.input
+        + bill.write_5m * price.write_5m
+        + bill.write_1h * price.write_1h
+        + bill.read * price.read
+        + bill.output * price.output
+    )

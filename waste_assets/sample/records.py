@@ -187,6 +187,7 @@ class Records(Attachments):
         )
         self._cache.keep(self.base_tokens)
         self._turns.clear()
+        self.epoch += 1
         return self
 
     def rewind(self, turns: int = 1) -> Self:
@@ -195,6 +196,7 @@ class Records(Attachments):
         self._tip, self.context = self._turns[-turns]
         del self._turns[-turns:]
         self._cache.keep(self.context)
+        self.epoch += 1
         return self
 
     def _untimed(self, kind: str, **fields: Any) -> Self:

@@ -8,6 +8,7 @@ from waste_assets.sample.blocks import Block, Call, Marker, Step
 from waste_assets.sample.cache import CacheKey, PromptCache
 from waste_assets.sample.clock import day_text, iso
 from waste_assets.sample.options import Options, ResponseOptions
+from waste_assets.sample.planted import Charge, Planting, Span
 from waste_assets.sample.session import Session
 from waste_assets.sample.tokens import tokens_of
 from waste_assets.sample.transcript import Transcript
@@ -34,6 +35,24 @@ class Responder(Transcript):
         self._cache = PromptCache()
         self._turns: list[tuple[str | None, int]] = []
         self.last_response: Response | None = None
+        self.last_content: list[Block] = []
+        self.charges: list[Charge] = []
+        self.epoch = 0
+
+    def plant(self, category: str, kind: str) -> Planting:
+        """Begin to note waste that is put into this conversation on purpose."""
+        planting = Planting(self, category, kind)
+        self.session.plantings.append(planting)
+        return planting
+
+    @property
+    def last_calls(self) -> list[Call]:
+        """The calls of the last response."""
+        return [block for block in self.last_content if isinstance(block, Call)]
+
+    def span(self, start: int, end: int | None = None) -> Span:
+        """A stretch of the context, from the next response on; `end` is that of the context."""
+        return Span(self.epoch, len(self.charges), start, self.context if end is None else end)
 
     def user(
         self, text: str | None = None, *, tokens: int | None = None, source: str = "typed"
@@ -213,7 +232,15 @@ class Responder(Transcript):
             options.get("web_searches", 0) if reported else 0,
         )
         self.session.bill(self.last_response)
+        self.last_content = content
+        self.charges.append(Charge(message_id, self.epoch, last))
         self.context = last.prompt + last.output
+        position = last.prompt
+        for block in content:
+            if isinstance(block, Call):
+                block.charge = len(self.charges) - 1
+                block.sent = self.span(position, position + block.tokens)
+            position += block.tokens
         for block in content:
             if isinstance(block, Call):
                 if block.searches:
@@ -269,6 +296,7 @@ class Responder(Transcript):
         fields["sourceToolAssistantUUID"] = call.line
         self._chain("user", fields, parent=call.line)
         self.context += size
+        call.entered = self.span(self.context - size)
 
     def _spill(self, output: str, details: object) -> tuple[str, object]:
         """Put a large output into `tool-results/`; the conversation gets a preview."""

@@ -11,6 +11,7 @@ from waste_assets.sample.truth import Response, Truth
 from waste_assets.sample.workspace import Workspace
 
 if TYPE_CHECKING:
+    from waste_assets.sample.planted import Planting
     from waste_assets.sample.transcript import Transcript
 
 
@@ -37,6 +38,7 @@ class Session:
     spent: dict[str, Bill] = field(default_factory=dict)
     """By model, what the API charged so far, subagents included."""
     searches: int = 0
+    plantings: list["Planting"] = field(default_factory=list)
 
     @property
     def folder(self) -> str:

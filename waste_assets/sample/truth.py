@@ -4,9 +4,10 @@ Nothing here is read back from the files that were written.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 
 from waste_assets.sample.billing import Bill
+from waste_assets.sample.planted import Plant
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,21 @@ class Day:
 
 
 @dataclass(slots=True)
+class Planted:
+    """Totals of the waste of one category."""
+
+    plants: int = 0
+    tokens: int = 0
+    usd_direct: float = 0.0
+
+    def add(self, other: "Planted") -> None:
+        """Add another category's totals to these."""
+        self.plants += other.plants
+        self.tokens += other.tokens
+        self.usd_direct += other.usd_direct
+
+
+@dataclass(slots=True)
 class Truth:
     """Day totals, exact counts of what was written, and each response."""
 
@@ -84,6 +100,10 @@ class Truth:
     files: int = 0
     """All files below `projects/`."""
     responses: list[Response] = field(default_factory=list)
+    plants: list[Plant] = field(default_factory=list)
+    """Waste that was put in on purpose."""
+    planted: dict[str, Planted] = field(default_factory=dict)
+    """Totals of `plants` by category."""
 
     def bill(self, response: Response) -> None:
         """Enter one response."""
@@ -99,6 +119,14 @@ class Truth:
         day.lower_bound += not response.usage_final
         day.web_searches += response.web_searches
 
+    def plant(self, plants: list[Plant]) -> None:
+        """Take what was planted so far in place of what was known before."""
+        self.plants = plants
+        self.planted = {}
+        for one in plants:
+            sums = Planted(1, one.tokens, one.usd)
+            self.planted.setdefault(one.category, Planted()).add(sums)
+
     def add(self, other: "Truth", *, responses: bool = True) -> None:
         """Add another truth; without `responses` only its totals, so that memory stays bounded."""
         for day, totals in other.days.items():
@@ -106,8 +134,11 @@ class Truth:
         self.lines += other.lines
         self.transcripts += other.transcripts
         self.files += other.files
+        for name, sums in other.planted.items():
+            self.planted.setdefault(name, Planted()).add(sums)
         if responses:
             self.responses.extend(other.responses)
+            self.plants.extend(other.plants)
 
     @classmethod
     def of(cls, parts: Iterable["Truth"]) -> "Truth":
@@ -128,3 +159,7 @@ class Truth:
             "transcripts": self.transcripts,
             "files": self.files,
         }
+
+    def planted_dict(self) -> dict[str, object]:
+        """What was planted by category, ready for JSON; USD are list prices."""
+        return {name: asdict(sums) for name, sums in sorted(self.planted.items())}

@@ -13,6 +13,8 @@ class Workspace:
         self.filler = filler
         self._files: dict[str, str] = {}
         self._instructions: dict[tuple[str, int], str] = {}
+        self.todos: list[dict[str, str]] = []
+        """The todo list as it was last sent."""
 
     def absolute(self, path: str) -> str:
         """The path as tools name it."""
@@ -55,4 +57,5 @@ class Workspace:
         other = Workspace(self.cwd, filler)
         other._files = dict(self._files)
         other._instructions = dict(self._instructions)
+        other.todos = self.todos
         return other

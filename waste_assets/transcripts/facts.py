@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import blake2b
+from os.path import commonprefix
 from typing import Any
 
 import msgspec
@@ -38,6 +39,8 @@ from waste_assets.transcripts.records import (
     EmbeddedRecord,
     Message,
     Record,
+    Replacement,
+    ShownFile,
     ToolInput,
     ToolUseResult,
     Usage,
@@ -47,7 +50,7 @@ from waste_assets.transcripts.records import (
 )
 
 #: Changed with every change of what is read from a line: older facts are read anew.
-RULES = "1"
+RULES = "3"
 _FROM, _RULES = "waste.from", "waste.rules"
 
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
@@ -92,9 +95,13 @@ _UNSENT = frozenset(
         "hook_non_blocking_error",
     ]
 )
+#: Fields of attachments that tell the harness what they belong to: each call has its own.
+_UNSENT_FIELDS = frozenset(["type", "toolUseID"])
 #: What an image weighs against text when a count is shared by characters: about 1,500 tokens.
 _IMAGE_CHARS = 6_000
-_ERROR_CHARS = 1_000
+#: How much of a call and of its result is kept for the detectors to look at.
+_CALL_CHARS = _ERROR_CHARS = 1_000
+_RESULT_CHARS = 300
 _TARGET_CHARS = 400
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
 _AGENT_PROGRESS = b"agent_progress"
@@ -370,6 +377,7 @@ class _Facts:
                 usage.service_tier,
                 msgspec.json.encode(iterations).decode() if tell else None,
                 record.effort,
+                _miss_reason(message),
                 record.version,
             )
         )
@@ -377,6 +385,7 @@ class _Facts:
     def _output(self, block: Block, here: _Context, response_id: str) -> None:
         if block.type == "tool_use":
             raw = given(block.input)
+            told = _input(raw)
             self._content(
                 here,
                 "tool_use",
@@ -384,8 +393,11 @@ class _Facts:
                 response_id=response_id,
                 tool_use_id=block.id,
                 tool_name=block.name,
-                target=_target(raw),
+                target=_target(told),
                 input_hash=_hash(raw),
+                excerpt=_beginning(raw),
+                file_lines=told.content.count("\n") + 1 if told.content else None,
+                changed_chars=changed_chars(told),
             )
         elif block.type in ("thinking", "redacted_thinking"):
             self._content(here, "thinking", len(block.thinking or ""), response_id=response_id)
@@ -407,18 +419,20 @@ class _Facts:
                 self._text(block.text or "", record, here)
 
     def _text(self, text: str, record: Record, here: _Context) -> None:
+        told = _text_hash(text)
         if text.startswith(_REMINDER):
-            self._content(here, "reminder", len(text))
+            self._content(here, "reminder", len(text), content_hash=told)
             return
         subtype = "injected" if record.isMeta else "typed"
         if text.startswith(("<command-", "<local-command-", "<bash-")):
             subtype = "command"
-        self._content(here, "user_text", len(text), subtype=subtype)
+        self._content(here, "user_text", len(text), subtype=subtype, content_hash=told)
 
     def _result(self, block: Block, record: Record, here: _Context) -> None:
         text = _text_of(block.content)
         images = _images(block.content) * _IMAGE_CHARS
-        reminders = _reminder_chars(text)
+        appended = _reminders(text)
+        reminders = sum(map(len, appended))
         failed = bool(block.is_error)
         outcome = ToolUseResult()
         told = given(record.toolUseResult)
@@ -427,28 +441,46 @@ class _Facts:
                 outcome = _fast_result(told)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 outcome = tolerant(ToolUseResult, _value(told)) or outcome
+        shown = outcome.file or ShownFile()
+        added, removed = _patched(outcome)
+        todos = _todos(outcome)
         self._content(
             here,
             "tool_result",
             len(text) - reminders + images,
+            subtype=outcome.type or outcome.status,
             tool_use_id=block.tool_use_id,
-            content_hash=_hash(text.encode("utf-8", "surrogatepass")),
+            content_hash=_text_hash(text),
             is_error=failed,
-            error_text=text[:_ERROR_CHARS] if failed else None,
+            excerpt=text[: _ERROR_CHARS if failed else _RESULT_CHARS],
+            first_line=_small(shown.startLine),
+            shown_lines=_small(shown.numLines),
+            file_lines=_small(shown.totalLines if todos is None else todos[0]),
+            added_lines=added if todos is None else todos[1],
+            removed_lines=removed,
             denial=record.toolDenialKind,
             web_searches=_sane(outcome.searchCount),
             subagent=outcome.agentId,
             subagent_tokens=_sane(outcome.totalTokens),
         )
         if reminders:
-            self._content(here, "reminder", reminders, tool_use_id=block.tool_use_id)
+            self._content(
+                here,
+                "reminder",
+                reminders,
+                tool_use_id=block.tool_use_id,
+                content_hash=_text_hash("".join(appended)),
+            )
 
     def _attachment(self, record: Record, here: _Context) -> None:
         value = _value(given(record.attachment))
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and kind not in _UNSENT:
-            rest = {name: part for name, part in value.items() if name != "type"}
-            self._content(here, "attachment", _chars(rest), subtype=kind)
+            rest = {name: part for name, part in value.items() if name not in _UNSENT_FIELDS}
+            content = msgspec.json.encode(rest)
+            self._content(
+                here, "attachment", _chars(rest), subtype=kind, content_hash=_hash(content)
+            )
 
     def _costs(self, record: Record, here: _Context) -> None:
         for model, cost in (record.modelUsage or {}).items():
@@ -480,8 +512,14 @@ class _Facts:
         target: str | None = None,
         input_hash: str | None = None,
         content_hash: str | None = None,
+        excerpt: str | None = None,
+        first_line: int | None = None,
+        shown_lines: int | None = None,
+        file_lines: int | None = None,
+        added_lines: int | None = None,
+        removed_lines: int | None = None,
+        changed_chars: int | None = None,
         is_error: bool | None = None,
-        error_text: str | None = None,
         denial: str | None = None,
         web_searches: int | None = None,
         subagent: str | None = None,
@@ -507,8 +545,14 @@ class _Facts:
                 input_hash,
                 chars,
                 content_hash,
+                excerpt,
+                first_line,
+                shown_lines,
+                file_lines,
+                added_lines,
+                removed_lines,
+                changed_chars,
                 is_error,
-                error_text,
                 denial,
                 web_searches,
                 subagent,
@@ -598,17 +642,38 @@ def _hash(data: bytes) -> str:
     return blake2b(data, digest_size=8).hexdigest()
 
 
-def _target(raw: bytes) -> str | None:
-    """What a call is about, in one line."""
+def _text_hash(text: str) -> str:
+    return _hash(text.encode("utf-8", "surrogatepass"))
+
+
+def _small(value: int | None) -> int | None:
+    return value if value is not None and abs(value) < 2**31 else None
+
+
+def _miss_reason(message: Message) -> str | None:
+    diagnostics = message.diagnostics
+    reason = diagnostics.cache_miss_reason if diagnostics else None
+    return reason.type if reason else None
+
+
+def _input(raw: bytes) -> ToolInput:
+    """The input of a call, as far as its fields are known."""
     try:
-        given: ToolInput | None = _fast_input(raw)
+        return _fast_input(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
-            given = tolerant(ToolInput, json.loads(raw))
+            return tolerant(ToolInput, json.loads(raw)) or ToolInput()
         except ValueError:
-            given = None
-    if given is None:
-        return None
+            return ToolInput()
+
+
+def _beginning(raw: bytes) -> str:
+    """The first characters of a call's input, as it was recorded."""
+    return raw[: _CALL_CHARS * 4].decode("utf-8", "ignore")[:_CALL_CHARS]
+
+
+def _target(given: ToolInput) -> str | None:
+    """What a call is about, in one line."""
     target = (
         given.file_path
         or given.notebook_path
@@ -622,6 +687,46 @@ def _target(raw: bytes) -> str | None:
         or given.description
     )
     return target[:_TARGET_CHARS] if target else None
+
+
+def changed_chars(given: ToolInput) -> int | None:
+    """Characters of an edit's input that the file did not hold at this place; None if no edit."""
+    edits: Sequence[Replacement | ToolInput] = given.edits or [given]
+    pairs = [(e.old_string, e.new_string) for e in edits if e.new_string is not None]
+    if not pairs:
+        return None
+    return sum(_between(old or "", new or "") for old, new in pairs)
+
+
+def _between(old: str, new: str) -> int:
+    """Length of what differs between two texts, after their common beginning and end."""
+    shorter = min(len(old), len(new))
+    start = len(commonprefix((old, new)))  # noqa: RUF071 - of characters is what is wanted
+    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))  # noqa: RUF071
+    return max(len(new), len(old)) - start - min(end, shorter - start)
+
+
+def _patched(outcome: ToolUseResult) -> tuple[int | None, int | None]:
+    """Lines that a write or an edit added and removed; None where no patch is on record."""
+    if outcome.structuredPatch is None:
+        return None, None
+    lines = [line for hunk in outcome.structuredPatch for line in hunk.lines or ()]
+    return (
+        sum(line.startswith("+") for line in lines),
+        sum(line.startswith("-") for line in lines),
+    )
+
+
+def _todos(outcome: ToolUseResult) -> tuple[int, int] | None:
+    """Items of a todo list that was sent, and how many of them were not as before."""
+    if not outcome.newTodos:
+        return None
+    new = _value(given(outcome.newTodos))
+    old = _value(given(outcome.oldTodos))
+    if not isinstance(new, list):
+        return None
+    known = old if isinstance(old, list) else []
+    return len(new), sum(item not in known for item in new)
 
 
 def _text_of(content: Any) -> str:
@@ -642,17 +747,18 @@ def _images(content: Any) -> int:
     return sum(isinstance(c, dict) and c.get("type") in ("image", "document") for c in content)
 
 
-def _reminder_chars(text: str) -> int:
-    """How much of a tool result is reminders that the harness appended."""
-    total = start = 0
+def _reminders(text: str) -> list[str]:
+    """The reminders that the harness appended to a tool result."""
+    found = []
+    start = 0
     while (start := text.find(_REMINDER, start)) >= 0:
         end = text.find(_REMINDER_END, start)
         if end < 0:
             break
         end += len(_REMINDER_END)
-        total += end - start
+        found.append(text[start:end])
         start = end
-    return total
+    return found
 
 
 def _chars(value: Any) -> int:

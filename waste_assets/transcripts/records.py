@@ -82,6 +82,18 @@ class Block(msgspec.Struct, gc=False):
     is_error: bool | None = None
 
 
+class CacheMiss(msgspec.Struct, gc=False):
+    """`message.diagnostics.cache_miss_reason`."""
+
+    type: str | None = None
+
+
+class Diagnostics(msgspec.Struct, gc=False):
+    """`message.diagnostics`."""
+
+    cache_miss_reason: CacheMiss | None = None
+
+
 class Message(msgspec.Struct, gc=False):
     """The Messages-API message of a record."""
 
@@ -91,6 +103,7 @@ class Message(msgspec.Struct, gc=False):
     stop_reason: str | None = None
     content: str | list[Block] | None = None
     usage: Usage | None = None
+    diagnostics: Diagnostics | None = None
 
 
 class CompactMetadata(msgspec.Struct, gc=False):
@@ -156,8 +169,15 @@ class Record(msgspec.Struct, gc=False):
     modelUsage: dict[str, ModelCost] | None = None
 
 
+class Replacement(msgspec.Struct, gc=False):
+    """One entry of an edit's `edits`."""
+
+    old_string: str | None = None
+    new_string: str | None = None
+
+
 class ToolInput(msgspec.Struct, gc=False):
-    """The inputs of a tool call that say what the call is about."""
+    """The inputs of a tool call that say what the call is about, and how much it changes."""
 
     file_path: str | None = None
     notebook_path: str | None = None
@@ -169,11 +189,35 @@ class ToolInput(msgspec.Struct, gc=False):
     skill: str | None = None
     subagent_type: str | None = None
     description: str | None = None
+    content: str | None = None
+    old_string: str | None = None
+    new_string: str | None = None
+    edits: list[Replacement] | None = None
+
+
+class ShownFile(msgspec.Struct, gc=False):
+    """`toolUseResult.file` of a read."""
+
+    startLine: int | None = None
+    numLines: int | None = None
+    totalLines: int | None = None
+
+
+class Hunk(msgspec.Struct, gc=False):
+    """One hunk of `toolUseResult.structuredPatch`; its lines begin with `+`, `-` or a blank."""
+
+    lines: list[str] | None = None
 
 
 class ToolUseResult(msgspec.Struct, gc=False):
-    """The parts of `toolUseResult` that accounting needs."""
+    """The parts of `toolUseResult` that accounting and detectors need."""
 
+    type: str | None = None
+    status: str | None = None
+    file: ShownFile | None = None
+    structuredPatch: list[Hunk] | None = None
+    newTodos: msgspec.Raw = ABSENT
+    oldTodos: msgspec.Raw = ABSENT
     searchCount: int | None = None
     agentId: str | None = None
     totalTokens: int | None = None

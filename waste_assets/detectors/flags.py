@@ -1,0 +1,293 @@
+"""The flags stage: flags, ledger and failed calls of some days, from whole sessions.
+
+What a flag costs goes on as long as its session does, and a dead end shows only in hindsight: a
+day's rows depend on all days of the sessions that are active on it, and on nothing else. They
+never depend on which other days are built in the same run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
+
+import pyarrow as pa
+
+from waste_assets.accounting import turns
+from waste_assets.accounting.claims import basis_of, whole_call
+from waste_assets.accounting.conversation import Call, Conversation, Response, Session
+from waste_assets.accounting.ledger import Observation, Settlement, settle
+from waste_assets.accounting.sessions import sessions
+from waste_assets.detectors import causes
+from waste_assets.detectors.flag import Flag, Settings
+from waste_assets.detectors.registry import detect, detectors
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    HEURISTIC_FLAGS,
+    PARSED_TURNS,
+    TOKEN_LEDGER,
+    Table,
+)
+from waste_assets.processes import Processes
+
+#: Changed when flags have to be made anew although no detector has changed.
+RULES = "1"
+_INPUTS = "waste.inputs"
+_BATCH_RESPONSES = 12_000
+#: Transcript behind a response: says whether there is enough work for several processes.
+_BYTES_PER_RESPONSE = 14_000
+
+
+@dataclass(frozen=True)
+class Active:
+    """On which days each session is active, and what each day's turns were made from."""
+
+    sessions: dict[date, list[str]]
+    versions: dict[date, str]
+    rows: dict[date, int]
+
+    @classmethod
+    def of(cls, lake: Lake) -> Active:
+        """Read from the footers of the turns."""
+        found = {day: lake.notes(PARSED_TURNS, day) for day in lake.days(PARSED_TURNS)}
+        return cls(
+            {day: json.loads(notes[turns.SESSIONS]) for day, notes in found.items()},
+            {day: notes[turns.INPUTS] for day, notes in found.items()},
+            {day: int(notes[turns.RESPONSES]) for day, notes in found.items()},
+        )
+
+    def related(self, days: Iterable[date]) -> dict[date, set[date]]:
+        """For each of these days all days of its sessions."""
+        spans: dict[str, list[date]] = defaultdict(list)
+        for day, names in self.sessions.items():
+            for name in names:
+                spans[name].append(day)
+        return {
+            day: {day}.union(*(spans[name] for name in self.sessions.get(day, ()))) for day in days
+        }
+
+    def inputs(self, day: date, related: Iterable[date], settings: Settings) -> str:
+        """Identity of everything that a day's rows are made from."""
+        versions = [(other.isoformat(), self.versions[other]) for other in sorted(related)]
+        told = json.dumps([versions, rules(), astuple(settings)])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+@cache
+def rules() -> str:
+    """Identity of all that turns turns into flags: the code of the detectors and of the ledger."""
+    told = hashlib.sha256(RULES.encode())
+    for package in ("waste_assets.detectors", "waste_assets.accounting"):
+        for module in sorted(files(package).iterdir(), key=lambda path: path.name):
+            if module.name.endswith(".py"):
+                told.update(module.read_bytes())
+    return told.hexdigest()[:12]
+
+
+def stale_days(lake: Lake, settings: Settings) -> set[date]:
+    """Days whose flags were not made from the turns as they are, by these rules."""
+    active = Active.of(lake)
+    related = active.related(active.sessions)
+    return {
+        day
+        for day in active.sessions
+        if lake.notes(TOKEN_LEDGER, day).get(_INPUTS) != active.inputs(day, related[day], settings)
+    }
+
+
+def build(
+    lake: Lake,
+    days: Sequence[date],
+    settings: Settings,
+    processes: Processes,
+    watch: Callable[[str, int], Callable[[int], None]] = lambda label, total: lambda done: None,
+) -> None:
+    """Build and write the flags of `days`; days without turns have none.
+
+    Raises:
+        OSError, duckdb.Error: the lake cannot be read or written.
+    """
+    active = Active.of(lake)
+    wanted = [day for day in sorted(set(days)) if day in active.sessions]
+    related = active.related(wanted)
+    inputs = {day: active.inputs(day, related[day], settings) for day in wanted}
+    batches = list(_batches(wanted, active.rows))
+    counted = [sum(active.rows[day] for day in b) * _BYTES_PER_RESPONSE for b in batches]
+    function = partial(_build_batch, lake, active.sessions, related, inputs, settings)
+    processes.each(function, batches, counted, watch("Finding waste", sum(counted)))
+
+
+def _batches(days: list[date], rows: dict[date, int]) -> Iterator[list[date]]:
+    batch: list[date] = []
+    size = 0
+    for day in days:
+        batch.append(day)
+        size += rows[day]
+        if size >= _BATCH_RESPONSES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _build_batch(
+    lake: Lake,
+    active: dict[date, list[str]],
+    related: dict[date, set[date]],
+    inputs: dict[date, str],
+    settings: Settings,
+    days: list[date],
+) -> None:
+    """Build some days together and write each of them."""
+    near = sorted(set().union(*(related[day] for day in days)))
+    wanted = sorted(set().union(*(active[day] for day in days)))
+    rows = {table: _Rows(table, days) for table in (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS)}
+    for session in sessions(lake, near, wanted):
+        _add(session, settings, rows)
+    for table, found in rows.items():
+        for day in days:
+            lake.write(table, day, found.table(day), {_INPUTS: inputs[day]})
+
+
+def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None:
+    flags = detect(session, settings)
+    failed = [
+        (call, failure)
+        for conversation in session.conversations
+        for call, failure in _failed(conversation)
+    ]
+    observations = [Observation(tuple(whole_call(call))) for call, _ in failed]
+    settlement = settle(session, flags, observations)
+    _add_flags(flags, settlement, rows[HEURISTIC_FLAGS])
+    for (call, failure), cost in zip(failed, settlement.observed, strict=True):
+        rows[FAILED_CALLS].add(call.response, _failure_row(call, failure, cost.usd_direct))
+    for conversation in session.conversations:
+        for response in conversation.responses:
+            for row in _ledger_rows(response, settlement):
+                rows[TOKEN_LEDGER].add(response, row)
+
+
+def _failed(conversation: Conversation) -> Iterator[tuple[Call, causes.Failure]]:
+    failures = causes.failures(conversation)
+    return ((call, failures[call.id]) for call in conversation.calls if call.id in failures)
+
+
+def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
+    dimensions = {detector.category: detector.dimension for detector in detectors()}
+    for flag, cost in zip(flags, settlement.costs, strict=True):
+        response = flag.response
+        first, last = (flag.calls[0], flag.calls[-1]) if flag.calls else (None, None)
+        rows.add(
+            response,
+            {
+                "flag_id": _flag_id(flag),
+                "category": flag.category,
+                "dimension": dimensions[flag.category],
+                "rule": flag.rule,
+                "tier": str(flag.tier),
+                "basis": "judged later" if flag.needs_judgement else basis_of(flag.claims),
+                "cause": flag.cause,
+                "fault": flag.fault,
+                "cause_rule": flag.cause_rule,
+                "evidence": flag.evidence,
+                **_place(response),
+                "tool_use_id": first.id if first else None,
+                "tool_name": first.tool if first else None,
+                "target": first.target if first else None,
+                "tool_use_ids": [call.id for call in flag.calls],
+                "transcript": first.transcript if first else response.transcript,
+                "line_no": first.line_no if first else response.line_no,
+                "last_transcript": _last_place(last)[0] if last else None,
+                "last_line_no": _last_place(last)[1] if last else None,
+                "tokens": cost.tokens,
+                "usd_direct": cost.usd_direct,
+                "usd_avoidable": cost.usd_avoidable,
+                "usd_owned": cost.usd_owned,
+            },
+        )
+
+
+def _ledger_rows(response: Response, settlement: Settlement) -> Iterator[dict[str, Any]]:
+    priced = response.usd is not None
+    for category, share in settlement.shares[response.id].items():
+        yield {
+            **_place(response),
+            "category": category,
+            "input_tokens": share.input_tokens,
+            "write_5m_tokens": share.write_5m_tokens,
+            "write_1h_tokens": share.write_1h_tokens,
+            "read_tokens": share.read_tokens,
+            "output_tokens": share.output_tokens,
+            "usd": share.usd if priced else None,
+            "usd_candidate": share.usd_candidate if priced else None,
+            "usd_avoidable": share.usd_avoidable if priced else None,
+        }
+
+
+def _failure_row(call: Call, failure: causes.Failure, usd: float) -> dict[str, Any]:
+    return {
+        **_place(call.response),
+        "ts": call.ts,
+        "tool_use_id": call.id,
+        "tool_name": call.tool,
+        "target": call.target,
+        "cause": failure.cause,
+        "fault": failure.fault,
+        "cause_rule": failure.rule if failure.is_known else None,
+        "usd": usd,
+        "transcript": call.transcript,
+        "line_no": call.line_no,
+        "result_transcript": call.result_transcript,
+        "result_line_no": call.result_line_no,
+    }
+
+
+def _place(response: Response) -> dict[str, Any]:
+    return {
+        "response_id": response.id,
+        "session_id": response.conversation.session.id,
+        "agent": response.conversation.agent,
+        "project": response.project,
+        "model": response.model,
+        "ts": response.ts,
+    }
+
+
+def _last_place(call: Call) -> tuple[str, int]:
+    if call.result_transcript is not None and call.result_line_no is not None:
+        return call.result_transcript, call.result_line_no
+    return call.transcript, call.line_no
+
+
+def _flag_id(flag: Flag) -> str:
+    told = [flag.category, flag.rule, flag.response.id, *(call.id for call in flag.calls)]
+    return hashlib.blake2b("\0".join(told).encode(), digest_size=10).hexdigest()
+
+
+class _Rows:
+    """Rows of one table, by day; those of other days are not kept."""
+
+    def __init__(self, table: Table, days: Iterable[date]) -> None:
+        self._table = table
+        self._days: dict[date, list[dict[str, Any]]] = {day: [] for day in days}
+
+    def add(self, response: Response, row: dict[str, Any]) -> None:
+        """Keep a row of the response's day."""
+        if response.day in self._days:
+            self._days[response.day].append(row)
+
+    def table(self, day: date) -> pa.Table:
+        """The rows of a day, in the order in which they were found."""
+        rows = self._days[day]
+        columns = [
+            pa.array([row[column.name] for row in rows], column.type)
+            for column in self._table.columns
+        ]
+        return pa.Table.from_arrays(columns, schema=self._table.schema)
