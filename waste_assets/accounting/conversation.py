@@ -16,7 +16,7 @@ from functools import cached_property
 class Block:
     """What entered the prompt of `response`, at `start` up to `end`."""
 
-    response: Response
+    response: Response = field(repr=False)
     kind: str
     subtype: str | None
     basis: str
@@ -39,7 +39,7 @@ class Call:
     """A tool call and what came back."""
 
     id: str
-    response: Response
+    response: Response = field(repr=False)
     #: Position among the calls of the conversation, from 0.
     number: int
     ts: datetime
@@ -102,7 +102,7 @@ class Call:
 class Response:
     """One API response with its bill, what entered its prompt and the calls it made."""
 
-    conversation: Conversation
+    conversation: Conversation = field(repr=False)
     id: str
     #: Position in its conversation, from 0.
     number: int
@@ -174,7 +174,7 @@ class Response:
 class Conversation:
     """One chain of responses: the main thread of a session, or one subagent."""
 
-    session: Session
+    session: Session = field(repr=False)
     agent: str
     responses: list[Response] = field(default_factory=list)
 

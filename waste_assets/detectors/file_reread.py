@@ -32,6 +32,7 @@ from waste_assets.detectors.effects import (
 )
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
 from waste_assets.detectors.shell_effects import grows
+from waste_assets.detectors.wording import what
 
 
 class Kind(StrEnum):
@@ -398,7 +399,7 @@ def _evidence(one: Reread) -> str:
     where = "" if earlier is None else f" at line {earlier.line_no} of {earlier.transcript}"
     if one.kind is Kind.LOOK:
         return (
-            f"{_ordinal(one.times + 1)} time in this context that {_look_name(call)} gave the "
+            f"{_ordinal(one.times + 1)} time in this context that {what(call)} gave the "
             f"same answer; nothing was changed since the one{where}"
         )
     lines = one.lines
@@ -415,11 +416,6 @@ def _evidence(one: Reread) -> str:
     return (
         f"read of {name}{span}, {one.share:.0%} of which were in the context since the read{where}"
     )
-
-
-def _look_name(call: Call) -> str:
-    target = " ".join((call.target or "").split())
-    return f"{call.tool} `{target[:80]}`"
 
 
 def _ordinal(number: int) -> str:

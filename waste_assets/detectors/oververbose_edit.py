@@ -19,6 +19,7 @@ from waste_assets.accounting.conversation import Call, Response, Session
 from waste_assets.accounting.sessions import thinking_tokens
 from waste_assets.detectors.effects import AGENTS, SHELLS, World, arguments, world
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
+from waste_assets.detectors.wording import what
 
 #: A rewrite: lines of the file before, and the part of it, added and removed lines together,
 #: that may change at most; below the second part it is certain.
@@ -178,15 +179,15 @@ def _machine_written(call: Call, told: World) -> Iterator[Flag]:
     if len(effect.reads) != 1 or effect.shows_more or effect.changes:
         return
     path = effect.reads[0].path
-    what = (
+    kind = (
         "a lock file" if _LOCK_FILE.search(path) else "a bundle" if _BUNDLE.search(path) else None
     )
-    if what is not None:
+    if kind is not None:
         yield _flag(
             call,
             "machine_written",
             Tier.LIKELY,
-            f"{call.tool} brought {block.tokens:,} tokens of {path}, {what}",
+            f"{call.tool} brought {block.tokens:,} tokens of {path}, {kind}",
             whole_call(call),
             (call,),
         )
@@ -209,7 +210,7 @@ def _big(call: Call, settings: Settings) -> Iterator[Flag]:
         call,
         "big_result",
         _tier_of_big(call),
-        f"{call.tool} brought {block.tokens:,} tokens, {block.tokens - cap:,} above the cap of "
+        f"{what(call)} brought {block.tokens:,} tokens, {block.tokens - cap:,} above the cap of "
         f"{cap:,}",
         carried(block, beyond=cap),
     )

@@ -110,7 +110,7 @@ def _session(
     yield c
     if rng.random() < 0.08 and c.now_ms < limit_ms:
         c.wait(minutes=_pause(c, rng))
-        copy = rng.choice((c.resume, c.fork, c.hand_off))()
+        copy = rng.choice((c.resume, c.fork, c.hand_off))(f"{seed}:copy")
         _work(copy, f"{seed}:copy", rng.randint(1, 4), limit_ms, plants)
         yield copy
 

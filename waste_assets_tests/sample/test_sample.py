@@ -116,6 +116,54 @@ def test_no_session_of_the_plain_corpus_leaves_its_days(tmp_path: Path) -> None:
     assert truth.responses == []
 
 
+def test_planted_waste_is_written_beside_the_totals(tmp_path: Path) -> None:
+    truth = generate(tmp_path / "a", sessions=12, end=END, keep_responses=True)
+    told = json.loads((tmp_path / "a" / "planted.json").read_text())
+    assert told == truth.planted_dict()
+    assert sum(one["plants"] for one in told.values()) == len(truth.plants) > 10
+    usd = sum(one["usd_direct"] for one in told.values())
+    assert usd == pytest.approx(sum(plant.usd for plant in truth.plants))
+    assert all(plant.usd > 0 and plant.tokens > 0 for plant in truth.plants)
+    # Without responses nothing is kept but totals, however many sessions there are.
+    totals = generate(tmp_path / "b", sessions=12, end=END)
+    assert (totals.plants, totals.responses) == ([], [])
+    assert totals.planted == truth.planted
+
+
+def test_without_plants_the_same_sessions_hold_none(tmp_path: Path) -> None:
+    clean = generate(tmp_path / "a", sessions=6, end=END, plants=0, keep_responses=True)
+    other = generate(tmp_path / "b", sessions=6, end=END, plants=0.9, keep_responses=True)
+    assert clean.plants == []
+    assert {row.session for row in clean.responses} == {row.session for row in other.responses}
+    assert json.loads((tmp_path / "a" / "planted.json").read_text()) == {}
+
+
+def test_a_plant_costs_what_its_call_left_in_later_prompts() -> None:
+    """Opus 4.6: 25 USD for a million output tokens, 10 for one-hour writes, 0.50 for reads."""
+    c = conversation("price").user("Go").read("a.py", 1_000).read("a.py")
+    planting = c.plant("file_reread", "by hand")
+    planting.call(c.last_calls[0])
+    call = c.last_calls[0].tokens
+    c.say().user().say().compact().say()
+    # The call was said once; it and its result were written once and read once. The last three
+    # tokens of a prompt are plain input, and written with the next one.
+    expected = call * 25 + (call + 1_000) * (10 + 0.5) + 3 * (5 - 10) + 3 * (10 - 0.5)
+    (plant,) = c.truth.plants
+    assert plant.usd * 1e6 == pytest.approx(expected)
+    assert plant.tokens == 2 * call + 1_000
+    assert plant.responses == (c.truth.responses[1].message_id,)
+
+
+def test_a_cache_that_expires_makes_what_it_held_dearer() -> None:
+    c = conversation("late").user("Go").read("a.py", 1_000).read("a.py")
+    planting = c.plant("file_reread", "by hand")
+    planting.call(c.last_calls[0])
+    call = c.last_calls[0].tokens
+    c.say().wait(minutes=70).user().say()
+    (plant,) = c.truth.plants
+    assert plant.usd * 1e6 == pytest.approx(call * 25 + (call + 1_000) * (10 + 10) + 3 * (5 - 10))
+
+
 def test_a_full_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with pytest.raises(FileExistsError, match="empty"):
