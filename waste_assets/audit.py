@@ -92,6 +92,7 @@ def _brought_up_to_date(
     """Plan and execute until nothing is left to do; tells of the files and the account."""
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
+    from waste_assets.detectors.flag import Settings as DetectorSettings
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
@@ -101,12 +102,13 @@ def _brought_up_to_date(
     work.importing = time.perf_counter() - importing
     lake, bi = Lake(settings.data_root / "lake"), settings.data_root / "bi"
     calendar = Calendar(settings.time_zone)
+    detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
     state = State(settings.data_root)
     try:
         for _ in range(_ROUNDS):
             found, unlisted = discover(roots)
             before = identity(settings, found, unlisted)
-            made = plan(lake, state, bi, found, calendar)
+            made = plan(lake, state, bi, found, calendar, detector_settings)
             days = sorted(
                 day
                 for day in made.days

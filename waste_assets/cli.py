@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,7 @@ def _settings(paths: tuple[Path, ...], data_root: Path, time_zone: str) -> Any:
     sources = tuple(path.absolute() for path in paths) or found.sources
     if not sources:
         sources = (_generated(data_root.absolute()),)
-    return Settings(data_root.absolute(), sources, time_zone)
+    return replace(found, data_root=data_root.absolute(), sources=sources, time_zone=time_zone)
 
 
 def _generated(data_root: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
@@ -18,13 +19,18 @@ from waste_assets.settings import Settings
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything, for one data root and its sources."""
     return dg.Definitions(
-        assets=[raw_sessions, parsed_turns, waste_mart],
+        assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart],
         asset_checks=ASSET_CHECKS,
         jobs=[audit_job, publish_job],
         schedules=[daily_audit],
         sensors=[changed_transcripts],
         resources={
-            "data_root": DataRoot(path=str(settings.data_root), time_zone=settings.time_zone),
+            "data_root": DataRoot(
+                path=str(settings.data_root),
+                time_zone=settings.time_zone,
+                prefix_budget=settings.prefix_budget,
+                result_cap=settings.result_cap,
+            ),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.
             "duckdb": DuckDBResource(

@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 
 from waste_assets.accounting import turns
+from waste_assets.detectors import flags
+from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import CatalogEntry, State
 from waste_assets.mart.publish import inputs, published_inputs
@@ -44,7 +46,14 @@ class Plan:
         return not self.days and not self.publish
 
 
-def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: Calendar) -> Plan:
+def plan(
+    lake: Lake,
+    state: State,
+    bi: Path,
+    files: list[SourceFile],
+    calendar: Calendar,
+    detector_settings: DetectorSettings,
+) -> Plan:
     """Compare the sources with what was built from them.
 
     A file that has changed is only looked into at its beginning and its end (or where it has
@@ -64,6 +73,7 @@ def plan(lake: Lake, state: State, bi: Path, files: list[SourceFile], calendar: 
     with duckdb.connect(":memory:") as con:
         copies = turns.copies_elsewhere(con, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
+    made.days |= flags.stale_days(lake, detector_settings)
     today = calendar.day_at(datetime.now(UTC))
     made.days = {day for day in made.days if FIRST_DAY <= day <= today}
     made.publish = published_inputs(bi) != inputs(lake)

@@ -16,6 +16,8 @@ from waste_assets.transcripts.discover import default_roots
 DATA_ROOT = "WASTE_ASSETS_DATA"
 SOURCES = "WASTE_ASSETS_SOURCES"
 TIME_ZONE = "WASTE_ASSETS_TIMEZONE"
+PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
+RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 
@@ -27,6 +29,10 @@ class Settings:
     data_root: Path
     sources: tuple[Path, ...]
     time_zone: str
+    #: A first prompt of a session above this size is bloated, tokens.
+    prefix_budget: int = 50_000
+    #: A tool result above this size is too long, tokens.
+    result_cap: int = 8_000
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -37,6 +43,8 @@ class Settings:
             Path(environ.get(DATA_ROOT) or "data").absolute(),
             tuple(roots),
             environ.get(TIME_ZONE) or "UTC",
+            _tokens(environ, PREFIX_BUDGET, cls.prefix_budget),
+            _tokens(environ, RESULT_CAP, cls.result_cap),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -45,4 +53,15 @@ class Settings:
             DATA_ROOT: str(self.data_root),
             SOURCES: os.pathsep.join(map(str, self.sources)),
             TIME_ZONE: self.time_zone,
+            PREFIX_BUDGET: str(self.prefix_budget),
+            RESULT_CAP: str(self.result_cap),
         }
+
+
+def _tokens(environ: Mapping[str, str], name: str, default: int) -> int:
+    given = environ.get(name, "").strip()
+    if not given:
+        return default
+    if not given.isdecimal():
+        raise ValueError(f"{name} is {given!r}: give a number of tokens, or leave it out.")
+    return int(given)

@@ -39,8 +39,8 @@ _TAKEN = {
             _same(
                 "message_id", "request_id", "model", "stop_reason", "input_tokens",
                 "write_5m_tokens", "write_1h_tokens", "ttl_known", "read_tokens", "output_tokens",
-                "thinking_tokens", "speed", "inference_geo", "service_tier", "effort", "miss_reason",
-                "version",
+                "thinking_tokens", "speed", "inference_geo", "service_tier", "effort",
+                "miss_reason", "version",
             ),
         ),
         _Taken(

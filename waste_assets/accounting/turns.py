@@ -99,8 +99,7 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
     return {
         day
         for day in holdings.contents
-        if lake.notes(PARSED_TURNS, day).get(INPUTS)
-        != holdings.inputs(day, copies.get(day, set()))
+        if lake.notes(PARSED_TURNS, day).get(INPUTS) != holdings.inputs(day, copies.get(day, set()))
     }
 
 

@@ -6,10 +6,12 @@ import dagster as dg
 import duckdb
 
 from waste_assets.assets.described import OWNERS, column_schema, records, small_table
-from waste_assets.lake.tables import PARSED_TURNS, QUARANTINED_LINES
+from waste_assets.lake.tables import FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
 from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
+
+_WASTE = tuple(table.name for table in FLAG_TABLES)
 
 
 @dg.asset(
@@ -18,7 +20,7 @@ from waste_assets.resources.data_root import DataRoot
     + ". Built from all days and put in place at once.",
     deps=[
         dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
-        for name in (PARSED_TURNS.name, QUARANTINED_LINES.name)
+        for name in (PARSED_TURNS.name, QUARANTINED_LINES.name, *_WASTE)
     ],
     group_name="publish",
     kinds={"duckdb"},

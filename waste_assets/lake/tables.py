@@ -421,9 +421,7 @@ HEURISTIC_FLAGS = Table(
         _required("category", LABEL, "One of the categories of waste."),
         _required("dimension", LABEL, "'outright' waste or 'inefficient' use."),
         _required("rule", LABEL, "Which part of the category's rule applied."),
-        _required(
-            "tier", LABEL, "'certain', 'likely' or 'candidate': the last is in no headline."
-        ),
+        _required("tier", LABEL, "'certain', 'likely' or 'candidate': the last is in no headline."),
         _required(
             "basis",
             LABEL,

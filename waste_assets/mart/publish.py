@@ -21,6 +21,7 @@ from waste_assets.lake.tables import (
     PARSED_TURNS,
     QUARANTINED_LINES,
     SCHEMA_VERSION,
+    TOKEN_LEDGER,
     Table,
 )
 from waste_assets.mart.tables import MART_TABLES
@@ -35,7 +36,11 @@ _SOURCES = {
 
 def inputs(lake: Lake) -> str:
     """Identity of everything that the BI files are made from."""
-    notes = {day.isoformat(): lake.notes(PARSED_TURNS, day) for day in lake.days(PARSED_TURNS)}
+    notes = {
+        f"{table.name}/{day}": lake.notes(table, day)
+        for table in (PARSED_TURNS, TOKEN_LEDGER)
+        for day in lake.days(table)
+    }
     rules = files("waste_assets.mart").joinpath("mart.sql").read_bytes()
     told = json.dumps([notes, hashlib.sha256(rules).hexdigest()], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
+from waste_assets.settings import Settings
 from waste_assets.transcripts.days import Calendar
 
 
@@ -14,6 +16,8 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
 
     path: str
     time_zone: str = "UTC"
+    prefix_budget: int = Settings.prefix_budget
+    result_cap: int = Settings.result_cap
 
     @property
     def root(self) -> Path:
@@ -34,6 +38,11 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     def calendar(self) -> Calendar:
         """Days as this data root counts them."""
         return Calendar(self.time_zone)
+
+    @property
+    def detector_settings(self) -> DetectorSettings:
+        """What detectors call too much."""
+        return DetectorSettings(self.prefix_budget, self.result_cap)
 
     def state(self) -> State:
         """Open the state database; the caller closes it."""
