@@ -151,6 +151,9 @@ def _is_password(
     assigns: bool,
     name: str,
 ) -> bool:
+    # The working directory has the same name.
+    if name.lower() == "pwd" and (is_path_or_url(value) or value.isdigit()):
+        return False
     if flag:
         return not value.startswith("-") and not (quote is None and is_code(value))
     if not assigns or between.strip("\\\"'` ") == ",":
@@ -162,8 +165,6 @@ def _is_password(
             and value.isascii()
             and not is_code(value)
         )
-    if name.lower() == "pwd" and is_path_or_url(value):
-        return False
     if constant and between == "=":
         return not is_path_or_url(value)
     if quote is None:

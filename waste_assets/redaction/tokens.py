@@ -143,7 +143,7 @@ _QUERY = (
     r"(?P<secret>[^\s&\"'`<>#;,)\]}\\]{12,}+)"
 )
 
-_HEADER = r"""(?aix)authorization["'`\\]{0,4}\s{0,2}[:=,]\s{0,4}[\\"'`]{0,4}
+_HEADER = r"""(?aix)authorization(?:["'`\\]{1,4}\s{0,2},|["'`\\]{0,4}\s{0,2}[:=])\s{0,4}[\\"'`]{0,4}
         (?>(?:bearer|basic|token|digest|negotiate|apikey|api-key|aws4-hmac-sha256|bot)\s{1,4}|)
         (?P<secret>[^\s"'`\\,;<>]{6,}+)"""
 _BEARER = r"(?ai)\b(?:bearer|basic)[\s:=]{1,4}[\"']?(?P<secret>[A-Za-z0-9_.~+/=-]{12,}+)"
