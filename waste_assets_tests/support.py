@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from waste_assets.accounting import turns
 from waste_assets.accounting.prices import Rates, price_of
+from waste_assets.detectors import flags
+from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import (
@@ -88,17 +90,24 @@ class Audit:
         with Processes() as processes:
             turns.build(self.lake, chosen, self.calendar, processes)
 
+    def flags(self, days: Iterable[date] | None = None) -> None:
+        """Build the flags and the ledger of some days, or of all."""
+        chosen = self.lake.days(PARSED_TURNS) if days is None else list(days)
+        with Processes() as processes:
+            flags.build(self.lake, chosen, DetectorSettings(), processes)
+
     def run(self) -> archive.ArchiveReport:
         """Archive and account for everything."""
         report = self.archive()
         self.turns()
+        self.flags()
         return report
 
     def plan(self) -> Plan:
         """What would have to be done."""
         state = State(self.data)
         try:
-            return plan(self.lake, state, self.bi, self.files(), self.calendar)
+            return plan(self.lake, state, self.bi, self.files(), self.calendar, DetectorSettings())
         finally:
             state.close()
 

@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.automation import range_tags
 from waste_assets.checks import ASSET_CHECKS, expectations
+from waste_assets.checks import heuristic_flags as flag_checks
 from waste_assets.checks import parsed_turns as turn_checks
 from waste_assets.checks import raw_sessions as archive_checks
 from waste_assets.checks import waste_mart as mart_checks
@@ -31,11 +33,14 @@ from waste_assets.definitions import definitions
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
+    FAILED_CALLS,
+    HEURISTIC_FLAGS,
     LINE_COSTS,
     LINE_COUNTS,
     PARSED_TURNS,
     QUARANTINED_LINES,
     RAW_SESSIONS,
+    TOKEN_LEDGER,
     TOOL_CALLS,
     Table,
 )
@@ -45,7 +50,7 @@ from waste_assets.settings import Settings
 from waste_assets_tests.support import Audit
 
 Row = dict[str, Any]
-SUITES = (archive_checks.SUITE, turn_checks.SUITE, mart_checks.SUITE)
+SUITES = (archive_checks.SUITE, turn_checks.SUITE, flag_checks.SUITE, mart_checks.SUITE)
 END = date(2026, 9, 14)
 #: The day that is broken, and the day after it.
 DAY, NEXT = date(2026, 9, 13), END
@@ -105,7 +110,7 @@ class Data:
         settings = Settings(self.folder / "data", (self.folder / "source",), self.time_zone)
         given = definitions(settings)
         made = dg.Definitions(
-            assets=[raw_sessions, parsed_turns, waste_mart],
+            assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart],
             asset_checks=ASSET_CHECKS,
             resources=given.resources,
             jobs=[dg.define_asset_job("some", selection=selection)],
@@ -354,6 +359,81 @@ def a_line_was_set_aside(data: Data) -> Row:
     return place(row, "transcript", "line_no", "reason")
 
 
+def spoilt(table: Table, *names: str, **values: Any) -> Callable[[Data], Row]:
+    def spoil(rows: list[Row]) -> Row:
+        rows[0].update(values)
+        return place(rows[0], *names)
+
+    return lambda data: data.change(table, spoil)
+
+
+@breaks("token_ledger", "ledger_adds_up")
+def a_category_owns_a_token_too_many(data: Data) -> Row:
+    tokens = data.rows(TOKEN_LEDGER)[0]["read_tokens"]
+    return spoilt(TOKEN_LEDGER, "response_id", read_tokens=tokens + 1)(data)
+
+
+@breaks("token_ledger", "shares_within_bill")
+def a_category_is_not_one_of_the_nine(data: Data) -> Row:
+    return spoilt(TOKEN_LEDGER, "response_id", "category", category="bad luck")(data)
+
+
+@breaks("token_ledger", "shares_unique")
+def a_share_stands_twice(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows.append(rows[0])
+        return {**place(rows[0], "response_id", "category"), "times": 2}
+
+    return data.change(TOKEN_LEDGER, spoil)
+
+
+@breaks("token_ledger", "avoidable_within_bill")
+def more_could_be_avoided_than_was_billed(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = next(row for row in rows if row["usd"])
+        row.update(category="retry_error", usd_avoidable=1e6)
+        return place(row, "response_id")
+
+    return data.change(TOKEN_LEDGER, spoil)
+
+
+@breaks("heuristic_flags", "flags_unique")
+def a_flag_stands_twice(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows.append(rows[0])
+        return {**place(rows[0], "flag_id"), "times": 2}
+
+    return data.change(HEURISTIC_FLAGS, spoil)
+
+
+@breaks("heuristic_flags", "amounts_in_order")
+def a_flag_owns_more_than_it_claims(data: Data) -> Row:
+    usd = data.rows(HEURISTIC_FLAGS)[0]["usd_direct"]
+    return spoilt(HEURISTIC_FLAGS, "flag_id", usd_owned=usd + 0.01)(data)
+
+
+@breaks("heuristic_flags", "flags_followable")
+def a_flag_leads_nowhere(data: Data) -> Row:
+    return spoilt(HEURISTIC_FLAGS, "flag_id", response_id="msg_nowhere")(data)
+
+
+@breaks("failed_calls", "failures_complete")
+def a_failure_has_no_cause(data: Data) -> Row:
+    return data.change(FAILED_CALLS, lambda rows: place(rows.pop(0), "tool_use_id"))
+
+
+@breaks("failed_calls", "causes_known")
+def no_rule_knows_the_causes(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        # Enough of them: a share of few rows means nothing.
+        rows += [{**rows[0], "tool_use_id": f"toolu_{n}"} for n in range(20)]
+        for row in rows:
+            row["cause_rule"] = None
+        return {"day": DAY}
+
+    return data.change(FAILED_CALLS, spoil)
+
+
 @breaks("waste_mart", "days_equal_lake")
 def a_published_day_has_a_token_more(data: Data) -> Row:
     data.publish(
@@ -436,6 +516,7 @@ WARNINGS = {
     ("tool_calls", "results_with_call"),
     ("tool_calls", "calls_with_result"),
     ("quarantined_lines", "nothing_quarantined"),
+    ("failed_calls", "causes_known"),
 }
 
 
@@ -473,7 +554,7 @@ def test_a_share_of_few_rows_means_nothing(data: Data) -> None:
 
 def test_a_lake_without_days_passes(tmp_path: Path) -> None:
     empty = Data(tmp_path)
-    for suite in (archive_checks.SUITE, turn_checks.SUITE):
+    for suite in (archive_checks.SUITE, turn_checks.SUITE, flag_checks.SUITE):
         assert not any(one.failing for one in empty.check(suite).values())
 
 
