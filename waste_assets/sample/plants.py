@@ -495,9 +495,10 @@ def long_thought(c: Conversation, rng: Random) -> None:
 @_kind("subagent_overhead")
 def parents_files(c: Conversation, rng: Random) -> None:
     """A subagent reads files that its parent holds already."""
-    paths = [new_path(c, rng) for _ in range(2)]
-    for path in paths:
-        c.read(path, size(rng, 1_200))
+    paths = []
+    for _ in range(2):
+        paths.append(new_path(c, rng))
+        c.read(paths[-1], size(rng, 1_200))
     agent = c.subagent("Explore", model="claude-sonnet-5")
     planting = agent.plant("subagent_overhead", "parents_files")
     for number, path in enumerate(paths):
