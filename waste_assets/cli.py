@@ -156,7 +156,7 @@ def show(place: str, data_root: Path) -> None:
 def sample(
     directory: Path, sessions: int, days: int, seed: int, until: datetime | None, odd: bool
 ) -> None:
-    """Write generated transcripts and their exact totals into DIRECTORY."""
+    """Write generated transcripts with planted waste, and their exact totals, into DIRECTORY."""
     with _faults():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise _Fault(f"{directory} is not empty: give a directory that does not exist yet.")

@@ -270,7 +270,7 @@ def no_daemon(c: Conversation, rng: Random) -> None:
     c.say("Docker does not run on this machine, so I cannot start the service. Please do.")
 
 
-@_kind("dead_end", 0.4, Place.LAST)
+@_kind("dead_end", 1.0, Place.LAST)
 def cut_answer(c: Conversation, rng: Random) -> None:
     """An answer that ends at the limit of tokens."""
     tokens = rng.randint(2_000, 4_000)
@@ -458,9 +458,10 @@ def other_model(c: Conversation, rng: Random) -> None:
     _rebuilt(c, "other_model")
 
 
-@_kind("cache_write", 0.3)
+@_kind("cache_write", 0.5)
 def other_tools(c: Conversation, rng: Random) -> None:
     """The list of tools changes, and with it the beginning of every prompt."""
+    c.grep(part(rng), tokens=size(rng, 100))
     c.deferred_tools(f"mcp__{area(rng)}_{_number(rng)}__query")
     c.bust()
     c.bash("git log --oneline -5", tokens=size(rng, 60), cache_miss_reason="tools_changed")
@@ -470,7 +471,7 @@ def other_tools(c: Conversation, rng: Random) -> None:
 # --- reasoning -----------------------------------------------------------------------------
 
 
-@_kind("reasoning", 1.5)
+@_kind("reasoning", 3.0)
 def long_thought(c: Conversation, rng: Random) -> None:
     """Much thinking before a call that needs none."""
     tokens = rng.randint(2_000, 6_000)
@@ -491,12 +492,13 @@ def long_thought(c: Conversation, rng: Random) -> None:
 # --- subagent_overhead ---------------------------------------------------------------------
 
 
-@_kind("subagent_overhead", 0.6)
+@_kind("subagent_overhead")
 def parents_files(c: Conversation, rng: Random) -> None:
     """A subagent reads files that its parent holds already."""
-    paths = [new_path(c, rng) for _ in range(2)]
-    for path in paths:
-        c.read(path, size(rng, 1_200))
+    paths = []
+    for _ in range(2):
+        paths.append(new_path(c, rng))
+        c.read(paths[-1], size(rng, 1_200))
     agent = c.subagent("Explore", model="claude-sonnet-5")
     planting = agent.plant("subagent_overhead", "parents_files")
     for number, path in enumerate(paths):
@@ -510,7 +512,7 @@ def parents_files(c: Conversation, rng: Random) -> None:
     agent.grep(part(rng), tokens=size(rng, 250)).done(tokens=size(rng, 250))
 
 
-@_kind("subagent_overhead", 0.4)
+@_kind("subagent_overhead")
 def empty_report(c: Conversation, rng: Random) -> None:
     """A subagent works and reports nothing: all of its outputs and prompts were for nothing."""
     agent = c.subagent("general-purpose", model="claude-sonnet-5")

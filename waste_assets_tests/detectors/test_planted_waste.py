@@ -72,7 +72,7 @@ def shares(settlement: Settlement, *, productive: bool = False) -> Iterator[Shar
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    return audited(tmp_path_factory.mktemp("planted"), 0.6)
+    return audited(tmp_path_factory.mktemp("planted"), 0.9)
 
 
 @pytest.fixture(scope="module")
