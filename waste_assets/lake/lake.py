@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,11 +52,12 @@ class Lake:
 
     def notes(self, table: Table, day: date) -> dict[str, str]:
         """What the writer noted in the partition's footer; empty where there is no partition."""
+        path = self.part(table, day)
         try:
-            metadata = pq.read_metadata(self.part(table, day)).metadata or {}
+            stat = path.stat()
+            return dict(_footer(str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
         except FileNotFoundError:
             return {}
-        return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"waste.")}
 
     def open(self, table: Table, day: date) -> PartitionWriter:
         """A partition under construction; the caller commits or discards it."""
@@ -95,6 +97,13 @@ class Lake:
         with (self.root / f".{table.name}.lock").open("w") as handle:
             fcntl.lockf(handle, fcntl.LOCK_EX, length, start)
             yield
+
+
+@lru_cache(maxsize=8_192)
+def _footer(path: str, _inode: int, _size: int, _mtime_ns: int) -> dict[str, str]:
+    """The notes in a footer. An audit asks for them at every stage; most stay as they are."""
+    metadata = pq.read_metadata(path).metadata or {}
+    return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"waste.")}
 
 
 class PartitionWriter:
