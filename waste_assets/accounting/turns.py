@@ -166,8 +166,7 @@ def _build_batch(
     days: list[date],
 ) -> None:
     """Build some days together and write each of them."""
-    # One thread: a batch is smaller than what DuckDB would divide among several.
-    with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
+    with _engine().cursor() as con:
         rows = _rows(con, lake, days, holdings, copies, Calendar(zone))
     notes = {
         day: {
@@ -180,6 +179,13 @@ def _build_batch(
     for table in TURN_TABLES:
         for day, of_day in _by_day(rows[table.name], days):
             lake.write(table, day, of_day, notes[day])
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """The database of this process; each of its cursors has tables of its own."""
+    # One thread: a batch is smaller than what DuckDB would divide among several.
+    return duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"})
 
 
 def _rows(

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -53,11 +54,12 @@ class Lake:
 
     def notes(self, table: Table, day: date) -> dict[str, str]:
         """What the writer noted in the partition's footer; empty where there is no partition."""
+        path = self.part(table, day)
         try:
-            metadata = pq.read_metadata(self.part(table, day)).metadata or {}
+            stat = path.stat()
+            return dict(_footer(str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
         except FileNotFoundError:
             return {}
-        return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"waste.")}
 
     def open(self, table: Table, day: date) -> PartitionWriter:
         """A partition under construction; the caller commits or discards it."""
@@ -77,7 +79,9 @@ class Lake:
     def write(self, table: Table, day: date, rows: pa.Table, notes: Mapping[str, str]) -> None:
         """Replace one partition by `rows`, which are cast to the table's schema."""
         with self.writer(table, day) as writer:
-            writer.append(rows.select(table.column_names).cast(table.schema))
+            rows = rows.select(table.column_names)
+            # Looking first is sooner done than a cast of fifty columns to what they are.
+            writer.append(rows if rows.schema.equals(table.schema) else rows.cast(table.schema))
             writer.notes.update(notes)
 
     def remove(self, table: Table, day: date) -> None:
@@ -97,6 +101,13 @@ class Lake:
         with (self.root / f".{table.name}.lock").open("w") as handle:
             fcntl.lockf(handle, fcntl.LOCK_EX, length, start)
             yield
+
+
+@lru_cache(maxsize=8_192)
+def _footer(path: str, _inode: int, _size: int, _mtime_ns: int) -> dict[str, str]:
+    """The notes in a footer. An audit asks for them at every stage; most stay as they are."""
+    metadata = pq.read_metadata(path).metadata or {}
+    return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"waste.")}
 
 
 class PartitionWriter:
