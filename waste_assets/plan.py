@@ -73,11 +73,22 @@ def plan(
     with duckdb.connect(":memory:") as con:
         copies = turns.copies_elsewhere(con, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
-    made.days |= flags.stale_days(lake, detector_settings)
     today = calendar.day_at(datetime.now(UTC))
     made.days = {day for day in made.days if FIRST_DAY <= day <= today}
+    active = flags.Active.of(lake)
+    # What one day of a session brings changes what the flags of its other days cost.
+    touched = {file.session for file in files if file.path in changed}
+    for entry in catalog.values():
+        if not made.days.isdisjoint(entry.days):
+            touched.add(_session(entry.transcript))
+    made.days |= active.days_of(touched)
+    made.days |= flags.stale_days(lake, active, detector_settings)
     made.publish = published_inputs(bi) != inputs(lake)
     return made
+
+
+def _session(transcript: str) -> str:
+    return transcript.split("/", 1)[0].removesuffix(".jsonl")
 
 
 def _peek(

@@ -88,7 +88,7 @@ def _files(directory: str) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for entry in listed:
         # What is being written has a name that begins with a dot until it is put in its place.

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waste_assets.lake.tables import (
+    FLAG_TABLES,
     LINE_COUNTS,
     LINE_TABLES,
     PARSED_TURNS,
@@ -242,6 +243,7 @@ def brought_up_to_date(audit: Audit) -> set[date]:
         if made.days:
             audit.archive(min(made.days), max(made.days))
             audit.turns(made.days)
+            audit.flags(made.days)
         audit.publish()
     assert audit.plan().is_empty
     return first
@@ -362,6 +364,7 @@ def test_incremental_runs_end_at_the_same_bytes_as_one_run(audit: Audit, tmp_pat
     whole = Audit(tmp_path / "whole", audit.source)
     whole.run()
     assert_same(audit.parts(*TURN_TABLES), whole.parts(*TURN_TABLES))
+    assert_same(audit.parts(*FLAG_TABLES), whole.parts(*FLAG_TABLES))
     assert audit.rows(LINE_COUNTS) == whole.rows(LINE_COUNTS)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import astuple, dataclass
 from datetime import date
 from functools import cache, partial
@@ -27,6 +27,7 @@ from waste_assets.accounting.sessions import sessions
 from waste_assets.detectors import causes
 from waste_assets.detectors.flag import Flag, Settings
 from waste_assets.detectors.registry import detect, detectors
+from waste_assets.detectors.wording import subject
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     FAILED_CALLS,
@@ -39,6 +40,8 @@ from waste_assets.processes import Processes
 
 #: Changed when flags have to be made anew although no detector has changed.
 RULES = "1"
+#: What decides about rows: rules, prices, and what is taken out of texts.
+_CODE = ("waste_assets.detectors", "waste_assets.accounting", "waste_assets.redaction")
 _INPUTS = "waste.inputs"
 _BATCH_RESPONSES = 12_000
 #: Transcript behind a response: says whether there is enough work for several processes.
@@ -73,6 +76,10 @@ class Active:
             day: {day}.union(*(spans[name] for name in self.sessions.get(day, ()))) for day in days
         }
 
+    def days_of(self, sessions: Set[str]) -> set[date]:
+        """The days on which one of these sessions is active."""
+        return {day for day, names in self.sessions.items() if not sessions.isdisjoint(names)}
+
     def inputs(self, day: date, related: Iterable[date], settings: Settings) -> str:
         """Identity of everything that a day's rows are made from."""
         versions = [(other.isoformat(), self.versions[other]) for other in sorted(related)]
@@ -82,18 +89,17 @@ class Active:
 
 @cache
 def rules() -> str:
-    """Identity of all that turns turns into flags: the code of the detectors and of the ledger."""
+    """Identity of all that turns turns into flags: detectors, ledger and redaction."""
     told = hashlib.sha256(RULES.encode())
-    for package in ("waste_assets.detectors", "waste_assets.accounting"):
+    for package in _CODE:
         for module in sorted(files(package).iterdir(), key=lambda path: path.name):
             if module.name.endswith(".py"):
                 told.update(module.read_bytes())
     return told.hexdigest()[:12]
 
 
-def stale_days(lake: Lake, settings: Settings) -> set[date]:
+def stale_days(lake: Lake, active: Active, settings: Settings) -> set[date]:
     """Days whose flags were not made from the turns as they are, by these rules."""
-    active = Active.of(lake)
     related = active.related(active.sessions)
     return {
         day
@@ -200,7 +206,7 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
                 **_place(response),
                 "tool_use_id": first.id if first else None,
                 "tool_name": first.tool if first else None,
-                "target": first.target if first else None,
+                "target": subject(first) if first else None,
                 "tool_use_ids": [call.id for call in flag.calls],
                 "transcript": first.transcript if first else response.transcript,
                 "line_no": first.line_no if first else response.line_no,
@@ -237,7 +243,7 @@ def _failure_row(call: Call, failure: causes.Failure, usd: float) -> dict[str, A
         "ts": call.ts,
         "tool_use_id": call.id,
         "tool_name": call.tool,
-        "target": call.target,
+        "target": subject(call),
         "cause": failure.cause,
         "fault": failure.fault,
         "cause_rule": failure.rule if failure.is_known else None,

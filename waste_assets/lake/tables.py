@@ -393,7 +393,7 @@ CONTEXT_BLOCKS = Table(
             "base (system prompt, tools, what came before), output, tool_result, user_text, "
             "reminder, attachment, summary, or unseen (growth with nothing in the transcript).",
         ),
-        Column("subtype", LABEL, "Attachment type or kind of user text."),
+        Column("subtype", LABEL, "Attachment type, kind of user text, or kind of result."),
         _required(
             "basis",
             LABEL,

@@ -435,7 +435,7 @@ def test_calls_meet_their_results_across_copies_and_midnight(audit: Audit) -> No
         "sleep 900": "no_result", "make": "ok",
     }  # fmt: skip
     assert calls["rm x"]["denial"] == "user-rejected"
-    assert calls["x"]["error_text"] == "Exit code 1"
+    assert calls["x"]["result_text"] == "Exit code 1"
     assert calls["make"]["day"] == date(2026, 9, 3)
     assert calls["make"]["result_ts"] > datetime(2026, 9, 4, tzinfo=UTC)
 
