@@ -41,9 +41,11 @@ def identity(
     root = settings.data_root
     for place in (root / "lake", root / "bi", _CODE):
         for entry in _files(str(place)):
-            stat = entry.stat()
-            told.update(_line(entry.path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    with suppress(FileNotFoundError):
+            # It may have been taken away since it was listed.
+            with suppress(OSError):
+                stat = entry.stat()
+                told.update(_line(entry.path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    with suppress(OSError):
         told.update((root / "schema_version").read_bytes())
         # It changes with every use; but another one in its place may know less.
         told.update(_line("state.db", (root / "state.db").stat().st_ino))
@@ -88,7 +90,8 @@ def _files(directory: str) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
+        # What is wrong with it is for those to tell who need it.
         return
     for entry in listed:
         # What is being written has a name that begins with a dot until it is put in its place.

@@ -22,6 +22,7 @@ from posixpath import basename
 from waste_assets.accounting.claims import CarryClaim, Claim, carried
 from waste_assets.accounting.conversation import Block, Call, Conversation, Response, Session
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
+from waste_assets.detectors.wording import path_of
 
 CATEGORY = "cache_read"
 _NOISE = 200
@@ -140,8 +141,8 @@ def _unreferenced(conversation: Conversation) -> Iterator[Flag]:
             CATEGORY,
             "unreferenced",
             Tier.CANDIDATE,
-            f"{call.target} was read ({call.result_block.tokens:,} tokens), and none of the calls "
-            f"of the {last - call.response.number} responses that followed names it",
+            f"{path_of(call.target)} was read ({call.result_block.tokens:,} tokens), and none of "
+            f"the calls of the {last - call.response.number} responses that followed names it",
             call.response,
             tuple(carried(call.result_block)),
             (call,),

@@ -33,7 +33,7 @@ from waste_assets.detectors.causes import Failure, failures
 from waste_assets.detectors.effect import normalised
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
 from waste_assets.detectors.retry_error import asked, is_waste, prompts_before
-from waste_assets.detectors.wording import quoted, what
+from waste_assets.detectors.wording import cleaned, path_of, quoted, what
 
 _FAILURES = 3
 #: Who comes back to a sub-goal after more calls than these starts anew.
@@ -145,14 +145,13 @@ class _Work:
         looks = self._looks(run)
         calls = sorted((*run.failed, *looks), key=lambda call: call.number)
         failure = self._failed[run.last.id]
-        goal = f"the {run.goal[0].removesuffix(_RED)} {run.goal[1]}"
         return Flag(
             category="dead_end",
             rule="run" if run.is_long else "abandoned",
             tier=Tier.LIKELY if is_sure else Tier.CANDIDATE,
             evidence=(
-                f"{run.batches} failure{'s in a row' * (run.batches > 1)} on {goal}, the last "
-                f"{quoted(run.last.result_text)}, and no success on it; then "
+                f"{run.batches} failure{'s in a row' * (run.batches > 1)} on {_in_words(run)}, the "
+                f"last {quoted(run.last.result_text)}, and no success on it; then "
                 f"{ending or 'other work followed'}"
             ),
             response=run.failed[0].response,
@@ -274,6 +273,18 @@ def _reached(
             for kind, name in open_:
                 if kind == "file" and name.rpartition("/")[2] in line:
                     yield kind, name
+
+
+def _in_words(run: _Run) -> str:
+    """The sub-goal of a run.
+
+    Part of a command line may be part of a secret. It is named where it is still there once
+    the whole line is without secrets.
+    """
+    kind, name = run.goal[0].removesuffix(_RED), path_of(run.goal[1])
+    if kind in ("command", "host") and name not in cleaned(asked(run.last)):
+        return f"one {kind}"
+    return f"the {kind} {name}"
 
 
 def _hosts(text: str) -> Iterator[str]:

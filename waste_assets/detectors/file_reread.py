@@ -32,7 +32,7 @@ from waste_assets.detectors.effects import (
 )
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
 from waste_assets.detectors.shell_effects import grows
-from waste_assets.detectors.wording import what
+from waste_assets.detectors.wording import path_of, place_of, what
 
 
 class Kind(StrEnum):
@@ -396,14 +396,14 @@ def _tier(one: Reread) -> Tier:
 
 def _evidence(one: Reread) -> str:
     call, earlier = one.call, one.earlier
-    where = "" if earlier is None else f" at line {earlier.line_no} of {earlier.transcript}"
+    where = "" if earlier is None else f" at {place_of(earlier)}"
     if one.kind is Kind.LOOK:
         return (
             f"{_ordinal(one.times + 1)} time in this context that {what(call)} gave the "
             f"same answer; nothing was changed since the one{where}"
         )
     lines = one.lines
-    name = call.target if lines is None else lines.path
+    name = path_of(call.target if lines is None else lines.path)
     if one.kind is Kind.UNCHANGED:
         return f"read of {name}: the harness answered that it had not changed since the last read"
     assert lines is not None

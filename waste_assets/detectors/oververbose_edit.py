@@ -19,7 +19,7 @@ from waste_assets.accounting.conversation import Call, Response, Session
 from waste_assets.accounting.sessions import thinking_tokens
 from waste_assets.detectors.effects import AGENTS, SHELLS, World, arguments, world
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
-from waste_assets.detectors.wording import what
+from waste_assets.detectors.wording import path_of, what
 
 #: A rewrite: lines of the file before, and the part of it, added and removed lines together,
 #: that may change at most; below the second part it is certain.
@@ -120,8 +120,8 @@ def _rewrite(call: Call) -> Iterator[Flag]:
         call,
         "rewrite",
         Tier.CERTAIN if touched < before * _REWRITE_SURE else Tier.LIKELY,
-        f"Write sent all {lines} lines of {call.target} to add {added} and remove {removed}; "
-        f"the file had {before}",
+        f"Write sent all {lines} lines of {path_of(call.target)} to add {added} and remove "
+        f"{removed}; the file had {before}",
         tuple(claims),
     )
 
@@ -141,7 +141,8 @@ def _edit(call: Call) -> Iterator[Flag]:
         call,
         "edit_context",
         Tier.LIKELY if sure else Tier.CANDIDATE,
-        f"{call.tool} sent {call.input_chars:,} characters to change {changed:,} in {call.target}",
+        f"{call.tool} sent {call.input_chars:,} characters to change {changed:,} in "
+        f"{path_of(call.target)}",
         _beyond(call, needed / call.input_chars),
     )
 
@@ -187,7 +188,7 @@ def _machine_written(call: Call, told: World) -> Iterator[Flag]:
             call,
             "machine_written",
             Tier.LIKELY,
-            f"{call.tool} brought {block.tokens:,} tokens of {path}, {kind}",
+            f"{call.tool} brought {block.tokens:,} tokens of {path_of(path)}, {kind}",
             whole_call(call),
             (call,),
         )
@@ -196,7 +197,8 @@ def _machine_written(call: Call, told: World) -> Iterator[Flag]:
             call,
             "machine_written",
             Tier.CANDIDATE,
-            f"{call.tool} brought {block.tokens:,} tokens of {path}, in {folder.group()[1:-1]}",
+            f"{call.tool} brought {block.tokens:,} tokens of {path_of(path)}, in "
+            f"{folder.group()[1:-1]}",
             carried(block),
         )
 

@@ -23,6 +23,7 @@ from waste_assets.accounting.rebuilds import MINIMUM
 from waste_assets.detectors import effects
 from waste_assets.detectors.effects import END, FileRange
 from waste_assets.detectors.flag import Detector, Flag, Settings, Tier
+from waste_assets.detectors.wording import path_of
 
 CATEGORY = "subagent_overhead"
 #: Smaller results are noise.
@@ -158,8 +159,9 @@ def _held_by_parent(conversation: Conversation, started: Call, held: _Held) -> I
             CATEGORY,
             "held_by_parent",
             Tier.CANDIDATE,
-            f"{effect.reads[0].path} was read ({block.tokens:,} tokens), which {parent} had read "
-            f"at line {earlier[0].line_no} of its transcript before it started the subagent",
+            f"{path_of(effect.reads[0].path)} was read ({block.tokens:,} tokens), which {parent} "
+            f"had read at line {earlier[0].line_no} of its transcript before it started the "
+            f"subagent",
             call.response,
             tuple(carried(block)),
             (call, earlier[0]),

@@ -102,7 +102,8 @@ _IMAGE_CHARS = 6_000
 #: How much of a call and of its result is kept for the detectors to look at.
 _CALL_CHARS = _ERROR_CHARS = 1_000
 _RESULT_CHARS = 300
-_TARGET_CHARS = 400
+#: What is kept of a call's target.
+TARGET_CHARS = 400
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
 _AGENT_PROGRESS = b"agent_progress"
 _REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
@@ -686,7 +687,7 @@ def _target(given: ToolInput) -> str | None:
         or given.subagent_type
         or given.description
     )
-    return target[:_TARGET_CHARS] if target else None
+    return target[:TARGET_CHARS] if target else None
 
 
 def changed_chars(given: ToolInput) -> int | None:
