@@ -38,7 +38,7 @@ from waste_assets_tests.support import (
     write_lines,
 )
 
-BUILT = (*LINE_TABLES, *TURN_TABLES)
+BUILT = (*LINE_TABLES, *TURN_TABLES, *FLAG_TABLES)
 FIRST = date(2026, 9, 1)
 END = FIRST + timedelta(days=6)
 
@@ -81,14 +81,15 @@ def copy_of(audit: Audit, folder: Path, *, tables: bool = False) -> Audit:
 @given(seed=st.integers(0, 10_000))
 def test_any_split_of_the_days_over_runs_gives_the_same_bytes(corpus: Audit, seed: int) -> None:
     rng = random.Random(seed)
-    days = corpus.lake.days(RAW_SESSIONS)
-    rng.shuffle(days)
     with tempfile.TemporaryDirectory() as folder:
         other = copy_of(corpus, Path(folder))
-        while days:
-            cut = rng.randint(1, len(days))
-            other.turns(days[:cut])
-            days = days[cut:]
+        for build in (other.turns, other.flags):
+            days = corpus.lake.days(RAW_SESSIONS)
+            rng.shuffle(days)
+            while days:
+                cut = rng.randint(1, len(days))
+                build(days[:cut])
+                days = days[cut:]
         assert_same(other.parts(*BUILT), corpus.parts(*BUILT))
 
 
@@ -98,7 +99,9 @@ def test_archiving_day_by_day_gives_the_same_rows_as_one_run(corpus: Audit, tmp_
     for day in random.Random(1).sample(days, len(days)):
         other.archive(day, day)
         other.turns([day])
+        other.flags([day])
     other.turns()
+    other.flags()
     assert_same(other.parts(), corpus.parts())
 
 
@@ -106,6 +109,8 @@ def test_building_again_gives_the_same_bytes(corpus: Audit, tmp_path: Path) -> N
     other = copy_of(corpus, tmp_path, tables=True)
     other.turns()
     other.turns(corpus.lake.days(RAW_SESSIONS)[2:4])
+    other.flags()
+    other.flags(corpus.lake.days(RAW_SESSIONS)[2:4])
     assert_same(other.parts(), corpus.parts())
 
 
@@ -133,6 +138,7 @@ def build_days(folder: str, source: str, days: list[date]) -> None:
     for day in days:
         audit.archive(day, day)
         audit.turns([day])
+        audit.flags([day])
 
 
 def test_processes_that_archive_and_build_at_once_get_the_same_rows_and_wait_for_no_lock(
@@ -143,6 +149,7 @@ def test_processes_that_archive_and_build_at_once_get_the_same_rows_and_wait_for
     # One day is everybody's: they meet there.
     _at_once(other, [[days[2], *days[0::2]], [days[2], *days[1::2]]])
     other.turns()
+    other.flags()
     assert_same(other.parts(), corpus.parts())
 
 

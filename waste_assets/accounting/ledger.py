@@ -51,7 +51,7 @@ class Share:
     usd: float = 0.0
     #: Of `usd`, what only candidates claim.
     usd_candidate: float = 0.0
-    #: `usd`, and the rest of a response that held nothing but wasted calls.
+    #: `usd` without candidates, and the rest of a response that held nothing but wasted calls.
     usd_avoidable: float = 0.0
 
 
@@ -100,36 +100,38 @@ def settle(
     costs = [*settlement.costs, *settlement.observed]
     ranks = [(f.is_candidate, PRECEDENCE.index(f.category)) for f in findings]
     prices: dict[str, PromptPrice] = {}
-    by_epoch: dict[str, list[tuple[int, CarryClaim]]] = defaultdict(list)
+    epochs = [epoch for conversation in session.conversations for epoch in conversation.epochs]
+    # Not by the epoch's name: while some days are not built anew it may be given twice.
+    run_of = {response: number for number, epoch in enumerate(epochs) for response in epoch}
+    by_epoch: dict[int, list[tuple[int, CarryClaim]]] = defaultdict(list)
     outputs: dict[str, list[tuple[int, OutputClaim]]] = defaultdict(list)
     premiums: dict[str, list[tuple[int, PremiumClaim]]] = defaultdict(list)
     everything: list[Claimant | Observation] = [*findings, *observations]
     for number, claimant in enumerate(everything):
         for claim in claimant.claims:
             if isinstance(claim, CarryClaim):
-                by_epoch[claim.response.epoch].append((number, claim))
+                by_epoch[run_of[claim.response]].append((number, claim))
             elif isinstance(claim, OutputClaim):
                 outputs[claim.response.id].append((number, claim))
             else:
                 premiums[claim.response.id].append((number, claim))
     owned = _Owned(findings, settlement.shares, costs)
-    for conversation in session.conversations:
-        for epoch in conversation.epochs:
-            carried = by_epoch.get(epoch[0].epoch, [])
-            owners = _Owners(carried, ranks, findings) if carried else None
-            for response in epoch:
-                output, premium = outputs.get(response.id), premiums.get(response.id)
-                if owners is None and output is None and premium is None:
-                    continue
-                price = prices[response.id] = PromptPrice(response)
-                if owners is not None:
-                    owned.prompt(response, price, owners.parts(price))
-                if output is not None:
-                    owned.output(response, output, ranks)
-                if premium is not None:
-                    owned.premium(response, price, premium, ranks, owners)
+    for number, epoch in enumerate(epochs):
+        carried = by_epoch.get(number, [])
+        owners = _Owners(carried, ranks, findings) if carried else None
+        for response in epoch:
+            output, premium = outputs.get(response.id), premiums.get(response.id)
+            if owners is None and output is None and premium is None:
+                continue
+            price = prices[response.id] = PromptPrice(response)
             if owners is not None:
-                _carry(epoch, carried, owners, prices, costs)
+                owned.prompt(response, price, owners.parts(price))
+            if output is not None:
+                owned.output(response, output, ranks)
+            if premium is not None:
+                owned.premium(response, price, premium, ranks, owners)
+        if owners is not None:
+            _carry(epoch, carried, owners, prices, costs)
     owned.rest(session)
     _avoidable(session, findings, ranks, settlement)
     return settlement
@@ -386,9 +388,10 @@ class _Owned:
     @staticmethod
     def _pay(share: Share, usd: float, is_candidate: bool) -> None:
         share.usd += usd
-        share.usd_avoidable += usd
         if is_candidate:
             share.usd_candidate += usd
+        else:
+            share.usd_avoidable += usd
 
 
 def _avoidable(

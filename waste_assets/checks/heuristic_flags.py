@@ -50,7 +50,7 @@ WHERE category NOT IN ({_NINE})
     OR least({", ".join(f"{kind}_tokens" for kind in _KINDS)}) < 0
     OR usd < -1e-9
     OR usd_candidate > usd + 1e-9
-    OR (category <> '{PRODUCTIVE}' AND usd_avoidable < usd - 1e-9)
+    OR (category <> '{PRODUCTIVE}' AND usd_avoidable < usd - usd_candidate - 1e-9)
 """
 _TWICE_OWNED = """
 SELECT day, response_id, category, count(*) AS times
