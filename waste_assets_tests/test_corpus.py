@@ -10,13 +10,24 @@ from typing import Any
 
 import pytest
 
-from waste_assets.lake.tables import LINE_USAGE, PARSED_TURNS, QUARANTINED_LINES
+from waste_assets.accounting.ledger import CATEGORIES, PRECEDENCE
+from waste_assets.detectors.evaluate import read_gold
+from waste_assets.detectors.score import score
+from waste_assets.lake.tables import (
+    HEURISTIC_FLAGS,
+    LINE_USAGE,
+    PARSED_TURNS,
+    QUARANTINED_LINES,
+    TOKEN_LEDGER,
+    TOOL_CALLS,
+)
 from waste_assets_tests.support import Audit, assert_blocks_add_up
 
 CORPUS = Path(
     os.environ.get("WASTE_ASSETS_CORPUS")
     or Path(__file__).resolve().parents[2] / "shared" / "corpus"
 )
+GOLD = Path(os.environ.get("WASTE_ASSETS_GOLD") or CORPUS.parent / "gold" / "open.jsonl")
 pytestmark = pytest.mark.skipif(
     not (CORPUS / "reference.json").exists(),
     reason=f"no corpus at {CORPUS}: name its directory in WASTE_ASSETS_CORPUS",
@@ -100,3 +111,42 @@ def test_every_prompt_is_the_sum_of_its_blocks(audit: Audit) -> None:
 def test_only_models_without_a_price_are_unpriced(audit: Audit) -> None:
     unpriced = Counter(row["model"] for row in audit.rows(PARSED_TURNS) if row["usd"] is None)
     assert unpriced == {"nvidia/nemotron-3-super-120b-a12b-20230311:free": 2, "glm-4.7": 6}
+
+
+def test_the_categories_of_every_response_add_up_to_its_bill(audit: Audit) -> None:
+    kinds = ("input", "write_5m", "write_1h", "read", "output")
+    owned: dict[str, Counter[str]] = defaultdict(Counter)
+    usd: dict[str, float] = defaultdict(float)
+    for row in audit.rows(TOKEN_LEDGER):
+        assert row["category"] in CATEGORIES
+        owned[row["response_id"]].update({kind: row[f"{kind}_tokens"] for kind in kinds})
+        usd[row["response_id"]] += row["usd"] or 0.0
+    for row in audit.rows(PARSED_TURNS):
+        response = row["response_id"]
+        assert {k: owned[response][k] for k in kinds} == {k: row[f"{k}_tokens"] for k in kinds}
+        assert usd[response] == pytest.approx(row["usd"] or 0.0, abs=1e-9)
+
+
+def test_every_category_is_found_and_every_flag_leads_to_its_line(audit: Audit) -> None:
+    flags = audit.rows(HEURISTIC_FLAGS)
+    assert {flag["category"] for flag in flags} == set(PRECEDENCE)
+    calls = {
+        (row["tool_use_id"], row["transcript"], row["line_no"]) for row in audit.rows(TOOL_CALLS)
+    }
+    turns = {(row["response_id"], row["transcript"]) for row in audit.rows(PARSED_TURNS)}
+    for flag in flags:
+        place = (flag["tool_use_id"], flag["transcript"], flag["line_no"])
+        assert place in calls or (flag["response_id"], flag["transcript"]) in turns
+
+
+@pytest.mark.skipif(not GOLD.exists(), reason=f"no annotated calls at {GOLD}")
+def test_the_detectors_agree_with_people(audit: Audit) -> None:
+    found = score(audit.lake, read_gold(GOLD))
+    assert not found.missing
+    retries, rereads = found.categories["retry_error"], found.categories["file_reread"]
+    assert retries.precision.value >= 0.90
+    assert retries.recall.value >= 0.80
+    assert rereads.precision.value >= 0.85
+    assert found.flagged_none.value < 0.05
+    assert found.cause.value >= 0.85
+    assert found.fault.value >= 0.85
