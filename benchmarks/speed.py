@@ -33,7 +33,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ CASES = ("cold", "unchanged", "grown")
 #: Wall time without start-up against ccusage's, and the peak of memory in bytes.
 BARS = {"cold": 4.0, "unchanged": 0.15, "grown": 0.3}
 MEMORY_BAR = 1 << 30
+#: Flags and ledger against archiving and parsing the same corpus, cold.
+FLAGS_BAR = 0.5
 _STAMP = re.compile(rb'("timestamp":\s*")([0-9T:.-]+Z)(")')
 _ID = re.compile(
     rb'("(?:uuid|parentUuid|messageId)":\s*")([0-9a-f]{8}-[0-9a-f-]{27})(")'
@@ -59,6 +61,8 @@ class Run:
     wall: float
     cpu: float
     startup: float = 0.0
+    #: Seconds of the audit's stages.
+    stages: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,6 +78,8 @@ class Result:
     ccusage_wall: float
     ccusage_cpu: float
     ccusage_peak_bytes: int
+    #: Seconds of the audit's stages, medians.
+    stages: dict[str, float]
 
     @property
     def ratio(self) -> float:
@@ -84,6 +90,13 @@ class Result:
     def holds(self) -> bool:
         """Whether the case holds its bar, and that of memory."""
         return self.ratio <= BARS[self.case] and self.peak_bytes <= MEMORY_BAR
+
+    @property
+    def flags_ratio(self) -> float:
+        """Time of flags and ledger against that of archive and parse."""
+        return self.stages["heuristic_flags"] / (
+            self.stages["raw_sessions"] + self.stages["parsed_turns"]
+        )
 
 
 def main() -> int:
@@ -178,12 +191,18 @@ def measure(source: Path, copies: int, command: list[str], rounds: int, work: Pa
             other.wall,
             other.cpu,
             peaks["ccusage"],
+            _stages(runs[case]),
         )
         for case in CASES
     ]
 
 
 _FIELDS = ("wall", "cpu", "startup")
+
+
+def _stages(runs: list[Run]) -> dict[str, float]:
+    names = dict.fromkeys(name for run in runs for name in run.stages)
+    return {name: statistics.median(run.stages.get(name, 0.0) for run in runs) for name in names}
 
 
 def _timed(arguments: list[str], environment: dict[str, str] | None) -> Run:
@@ -198,8 +217,10 @@ def _timed(arguments: list[str], environment: dict[str, str] | None) -> Run:
         output.seek(0)
         told = output.read()
     _check(arguments, process.returncode, told)
-    startup = _startup(json.loads(told)) if "waste_assets.cli" in arguments else 0.0
-    return Run(wall, usage.ru_utime + usage.ru_stime, startup)
+    if "waste_assets.cli" not in arguments:
+        return Run(wall, usage.ru_utime + usage.ru_stime)
+    account = json.loads(told)
+    return Run(wall, usage.ru_utime + usage.ru_stime, _startup(account), account["stages"])
 
 
 def _startup(told: dict[str, Any]) -> float:
@@ -340,6 +361,14 @@ def tell(results: list[Result], rounds: int) -> None:
             f"{'' if r.holds else '  MISSED'}"
         )
     print(f"Bar of memory: {MEMORY_BAR / 1e6:,.0f} MB.")
+    for r in results:
+        if r.case == "cold" and r.stages:
+            told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in r.stages.items())
+            print(f"{r.copies}x cold by stage, seconds: {told}.")
+            print(
+                f"Flags and ledger took {r.flags_ratio:.2f} times archive and parse; "
+                f"bar {FLAGS_BAR}."
+            )
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ class _Work:
     failed_checks: list[dict[str, str]] = field(default_factory=list)
     passed_checks: int = 0
     errors: list[str] = field(default_factory=list)
+    #: Seconds of each stage of the job.
+    stages: dict[str, float] = field(default_factory=dict)
     #: Seconds that importing the engines and their libraries took,
     importing: float = 0.0
     #: and importing and opening Dagster.
@@ -80,6 +82,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
         "runs": work.runs,
+        "stages": {name: round(seconds, 3) for name, seconds in work.stages.items()},
         "errors": work.errors,
         **_times(started, work),
     }
@@ -223,6 +226,9 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> N
     blocked = [check for check in work.failed_checks if check["severity"] == "ERROR"]
     work.errors += [f"{c['asset']}: check {c['check']} failed: {c['told']}" for c in blocked]
     for event in result.all_events:
+        if event.is_step_success and event.step_key:
+            seconds = event.step_success_data.duration_ms / 1_000
+            work.stages[event.step_key] = work.stages.get(event.step_key, 0.0) + seconds
         if event.is_step_failure and event.step_failure_data.error and not blocked:
             work.errors.append(_innermost(event.step_failure_data.error))
     if not result.success and not work.errors:
