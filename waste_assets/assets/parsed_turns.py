@@ -1,16 +1,12 @@
 """parsed_turns, with tool_calls, context_blocks and quarantined_lines: what the lines say."""
 
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.accounting import turns
-from waste_assets.assets.described import OWNERS, records, small_table, table_metadata
-from waste_assets.lake.lake import Lake
+from waste_assets.assets.described import OWNERS, Figures, day_figures, table_metadata
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
     LINE_COUNTS,
@@ -61,55 +57,11 @@ def parsed_turns(
             watch=lambda label, total: Task(label, total).advance,
         )
     with duckdb.get_connection() as con:
-        told = _figures(con, lake, days)
+        told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for table in TABLES:
-        for day, figures in told[table.name].items():
+        for day, figures in told[table].items():
             context.add_asset_metadata(figures, asset_key=table.name, partition_key=day.isoformat())
         yield dg.MaterializeResult(asset_key=table.name)
-
-
-def _figures(con: Any, lake: Lake, days: list[date]) -> dict[str, dict[date, dict[str, Any]]]:
-    """Metadata of each table and day: plain numbers that plot, and a small table."""
-    figures: dict[str, dict[date, dict[str, Any]]] = {
-        PARSED_TURNS.name: _per_day(con, lake, days, PARSED_TURNS, _TURN_FIGURES),
-        TOOL_CALLS.name: _per_day(con, lake, days, TOOL_CALLS, _CALL_FIGURES),
-        CONTEXT_BLOCKS.name: _per_day(con, lake, days, CONTEXT_BLOCKS, _BLOCK_FIGURES),
-        QUARANTINED_LINES.name: _per_day(con, lake, days, LINE_COUNTS, _QUARANTINE_FIGURES),
-    }
-    for name, table, query in (
-        (PARSED_TURNS.name, PARSED_TURNS, _BY_MODEL),
-        (TOOL_CALLS.name, TOOL_CALLS, _BY_TOOL),
-        (CONTEXT_BLOCKS.name, CONTEXT_BLOCKS, _BY_KIND),
-        (QUARANTINED_LINES.name, QUARANTINED_LINES, _QUARANTINED),
-    ):
-        for day, rows in _grouped(con, lake, days, table, query).items():
-            figures[name].setdefault(day, {})["most"] = small_table(rows[:10])
-    return figures
-
-
-def _query(
-    con: Any, lake: Lake, days: list[date], table: Table, query: str
-) -> list[dict[str, Any]]:
-    parts = lake.parts(table, days)
-    if not parts:
-        return []
-    source = "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})"
-    return records(con.execute(query.format(source=source), {"parts": parts}))
-
-
-def _per_day(
-    con: Any, lake: Lake, days: list[date], table: Table, query: str
-) -> dict[date, dict[str, Any]]:
-    return {row.pop("day"): row for row in _query(con, lake, days, table, query)}
-
-
-def _grouped(
-    con: Any, lake: Lake, days: list[date], table: Table, query: str
-) -> dict[date, list[dict[str, Any]]]:
-    grouped: dict[date, list[dict[str, Any]]] = defaultdict(list)
-    for row in _query(con, lake, days, table, query):
-        grouped[row.pop("day")].append(row)
-    return grouped
 
 
 _TURN_FIGURES = """
@@ -184,3 +136,9 @@ ORDER BY day, tokens DESC, kind, basis
 _QUARANTINED = """
 SELECT day, reason, transcript, line_no, bytes FROM {source} ORDER BY day, transcript, line_no
 """
+_FIGURES = (
+    Figures(PARSED_TURNS, _TURN_FIGURES, _BY_MODEL),
+    Figures(TOOL_CALLS, _CALL_FIGURES, _BY_TOOL),
+    Figures(CONTEXT_BLOCKS, _BLOCK_FIGURES, _BY_KIND),
+    Figures(QUARANTINED_LINES, _QUARANTINE_FIGURES, _QUARANTINED, counted=LINE_COUNTS),
+)
