@@ -120,6 +120,13 @@ class Audit:
         with duckdb.connect(str(self.bi / "waste.duckdb"), read_only=True) as con:
             return con.execute(sql).fetchall()
 
+    def published(self, table: Table) -> list[Row]:
+        """The rows of a table of the BI database, in order."""
+        with duckdb.connect(str(self.bi / "waste.duckdb"), read_only=True) as con:
+            cursor = con.execute(f"FROM {table.name}")
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
     def table(self, table: Table) -> pa.Table:
         """All days of a table, in order, with the day of each row."""
         parts = [(day, self.lake.part(table, day)) for day in self.lake.days(table)]

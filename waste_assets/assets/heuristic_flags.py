@@ -1,4 +1,4 @@
-"""heuristic_flags, with token_ledger and failed_calls: what was waste, and what it cost."""
+"""heuristic_flags, token_ledger, failed_calls and text_sizes: what was waste, and what it cost."""
 
 from collections.abc import Iterator
 
@@ -13,6 +13,7 @@ from waste_assets.lake.tables import (
     FLAG_TABLES,
     HEURISTIC_FLAGS,
     PARSED_TURNS,
+    TEXT_SIZES,
     TOKEN_LEDGER,
     TOOL_CALLS,
     Table,
@@ -131,6 +132,26 @@ _FIGURES = (
         FROM {source}
         GROUP BY day, cause, fault
         ORDER BY day, calls DESC, cause, fault
+        """,
+    ),
+    Figures(
+        TEXT_SIZES,
+        """
+        SELECT
+            day,
+            count(*) AS "dagster/partition_row_count",
+            sum(all_tokens)::BIGINT AS tokens,
+            sum(blocks)::BIGINT AS measured_blocks
+        FROM {source}
+        GROUP BY day
+        """,
+        """
+        SELECT
+            day, model, text_kind, sum(blocks)::BIGINT AS blocks,
+            round(sum(tokens) / nullif(sum(chars), 0), 4) AS tokens_per_char
+        FROM {source}
+        GROUP BY day, model, text_kind
+        ORDER BY day, blocks DESC, model, text_kind
         """,
     ),
 )

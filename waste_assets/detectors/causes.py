@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -16,7 +16,6 @@ from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.detectors.cause_rules import Attempt, Fault, Rule, rules_for
 from waste_assets.detectors.effect import Reach, normalised
 from waste_assets.detectors.effects import SHELLS, arguments, of, touches
-from waste_assets.detectors.intervals import Proportion, bootstrap_share, proportion
 from waste_assets.detectors.shell import read
 
 _DENIALS = {
@@ -208,63 +207,3 @@ _PREFIX = re.compile(
 _BY_THE_WAY = re.compile(
     r"(cd|pushd|popd|echo|printf|sleep|export|set|source|true|wait|\(|\))(\s|$)|[A-Za-z_]\w*=\S*$"
 )
-
-
-# --- shares of failures --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A failure, what it cost in USD, and the session that it happened in."""
-
-    failure: Failure
-    usd: float
-    session: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """Whose fault failures were: of their number, and of the dollars that they cost.
-
-    Feedback and what the user willed are no faults and left out. Intervals of numbers are
-    Wilson's; those of dollars come from resampled sessions, for a few of them cost the most.
-    """
-
-    faults: int
-    by_number: dict[str, Proportion]
-    by_usd: dict[str, Proportion]
-    #: Infrastructure and harness together.
-    not_reasoning: Proportion
-    not_reasoning_usd: Proportion
-    #: Of all failures, those that no rule knew.
-    residual: Proportion
-
-
-def shares(failed: Sequence[Counted]) -> Shares:
-    """The shares of failures by fault, and how many of them no rule knew."""
-    faults = [one for one in failed if one.failure.fault in _FAULTS]
-    outside = (Fault.INFRASTRUCTURE, Fault.HARNESS)
-    return Shares(
-        len(faults),
-        {fault: _share(faults, (fault,)) for fault in _FAULTS},
-        {fault: _usd_share(faults, (fault,)) for fault in _FAULTS},
-        _share(faults, outside),
-        _usd_share(faults, outside),
-        proportion((not one.failure.is_known, 1.0) for one in failed),
-    )
-
-
-_FAULTS = tuple(str(fault) for fault in (Fault.INFRASTRUCTURE, Fault.HARNESS, Fault.MODEL))
-
-
-def _share(faults: Sequence[Counted], chosen: Collection[str]) -> Proportion:
-    return proportion((one.failure.fault in chosen, 1.0) for one in faults)
-
-
-def _usd_share(faults: Sequence[Counted], chosen: Collection[str]) -> Proportion:
-    sums: dict[str, list[float]] = {}
-    for one in faults:
-        sums_ = sums.setdefault(one.session, [0.0, 0.0])
-        sums_[0] += one.usd if one.failure.fault in chosen else 0.0
-        sums_[1] += one.usd
-    return bootstrap_share([(part, whole) for part, whole in sums.values()])

@@ -18,7 +18,7 @@ from waste_assets.accounting.conversation import Session
 from waste_assets.accounting.ledger import PRECEDENCE
 from waste_assets.detectors.causes import failures
 from waste_assets.detectors.flag import Flag
-from waste_assets.detectors.intervals import Proportion, proportion
+from waste_assets.intervals import Proportion, proportion
 
 NONE = "none"
 NOT_FAILED = "n/a"

@@ -1,4 +1,4 @@
-"""The flags stage: flags, ledger and failed calls of some days, from whole sessions.
+"""The flags stage: flags, ledger, failed calls and sizes of texts of some days, by whole sessions.
 
 What a flag costs goes on as long as its session does, and a dead end shows only in hindsight: a
 day's rows depend on all days of the sessions that are active on it, and on nothing else. They
@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from functools import cache, partial
 from importlib.resources import files
@@ -24,6 +24,7 @@ from waste_assets.accounting.claims import basis_of, whole_call
 from waste_assets.accounting.conversation import Call, Conversation, Response, Session
 from waste_assets.accounting.ledger import Observation, Settlement, settle
 from waste_assets.accounting.sessions import sessions
+from waste_assets.accounting.text_sizes import text_sizes
 from waste_assets.detectors import causes
 from waste_assets.detectors.flag import Flag, Settings
 from waste_assets.detectors.registry import detect, detectors
@@ -31,8 +32,10 @@ from waste_assets.detectors.wording import subject
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     FAILED_CALLS,
+    FLAG_TABLES,
     HEURISTIC_FLAGS,
     PARSED_TURNS,
+    TEXT_SIZES,
     TOKEN_LEDGER,
     Table,
 )
@@ -154,7 +157,7 @@ def _build_batch(
     """Build some days together and write each of them."""
     near = sorted(set().union(*(related[day] for day in days)))
     wanted = sorted(set().union(*(active[day] for day in days)))
-    rows = {table: _Rows(table, days) for table in (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS)}
+    rows = {table: _Rows(table, days) for table in FLAG_TABLES}
     for session in sessions(lake, near, wanted):
         _add(session, settings, rows)
     for table, found in rows.items():
@@ -173,11 +176,15 @@ def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None
     settlement = settle(session, flags, observations)
     _add_flags(flags, settlement, rows[HEURISTIC_FLAGS])
     for (call, failure), cost in zip(failed, settlement.observed, strict=True):
-        rows[FAILED_CALLS].add(call.response, _failure_row(call, failure, cost.usd_direct))
+        row = _failure_row(call, failure, cost.usd_direct)
+        rows[FAILED_CALLS].add(call.response.day, row)
     for conversation in session.conversations:
         for response in conversation.responses:
             for row in _ledger_rows(response, settlement):
-                rows[TOKEN_LEDGER].add(response, row)
+                rows[TOKEN_LEDGER].add(response.day, row)
+    for day, model, text_kind, size in text_sizes(session):
+        row = {"session_id": session.id, "model": model, "text_kind": text_kind, **asdict(size)}
+        rows[TEXT_SIZES].add(day, row)
 
 
 def _failed(conversation: Conversation) -> Iterator[tuple[Call, causes.Failure]]:
@@ -191,7 +198,7 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
         response = flag.response
         first, last = (flag.calls[0], flag.calls[-1]) if flag.calls else (None, None)
         rows.add(
-            response,
+            response.day,
             {
                 "flag_id": _flag_id(flag),
                 "category": flag.category,
@@ -284,10 +291,10 @@ class _Rows:
         self._table = table
         self._days: dict[date, list[dict[str, Any]]] = {day: [] for day in days}
 
-    def add(self, response: Response, row: dict[str, Any]) -> None:
-        """Keep a row of the response's day."""
-        if response.day in self._days:
-            self._days[response.day].append(row)
+    def add(self, day: date, row: dict[str, Any]) -> None:
+        """Keep a row of a day."""
+        if day in self._days:
+            self._days[day].append(row)
 
     def table(self, day: date) -> pa.Table:
         """The rows of a day, in the order in which they were found."""

@@ -483,7 +483,11 @@ TOKEN_LEDGER = Table(
         _tokens("output_tokens", "Output, thinking included."),
         _usd("usd", "The category's part of the bill."),
         _usd("usd_candidate", "Of it, what only candidates claim."),
-        _usd("usd_avoidable", "`usd`, and the rest of a response that held only wasted calls."),
+        _usd(
+            "usd_avoidable",
+            "`usd` without candidates, and the rest of responses that held only wasted calls; 0 "
+            "for productive.",
+        ),
     ),
     ("response_id", "category"),
 )
@@ -515,9 +519,28 @@ FAILED_CALLS = Table(
     ("tool_use_id", "response_id"),
 )
 
+TEXT_SIZES = Table(
+    "text_sizes",
+    "How large the texts of a session are in tokens and in characters, by model and kind of text.",
+    (
+        _required("session_id", LABEL, "Session."),
+        _required("model", LABEL, "Model whose prompts they came into, as recorded."),
+        _required("text_kind", LABEL, "file, command_output, other_result, user_text or output."),
+        _tokens("all_tokens", "All texts of the kind."),
+        _required(
+            "blocks",
+            pa.int64(),
+            "Of these, blocks of 1,000 characters or more whose size is known by itself.",
+        ),
+        _tokens("tokens", "Size of these blocks."),
+        _required("chars", pa.int64(), "Their characters.", "characters"),
+    ),
+    ("session_id", "model", "text_kind"),
+)
+
 #: The line tables are read from `raw_sessions` alone, day by day, and shared by the rest.
 LINE_TABLES = (LINE_USAGE, LINE_BLOCKS, LINE_COSTS, QUARANTINED_LINES, LINE_COUNTS)
 #: What the turns stage publishes.
 TURN_TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
 #: What the detectors publish.
-FLAG_TABLES = (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS)
+FLAG_TABLES = (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS, TEXT_SIZES)

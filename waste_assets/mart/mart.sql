@@ -1,13 +1,14 @@
--- The published tables, from the lake.
+-- What was used, and what the figures rest on.
 --
--- Reads   turns, line_counts, line_costs, quarantined_lines   (views over the lake)
---         facts                                               (key, value)
--- Makes   one table for each of waste_assets.mart.tables
+-- Reads   turns, line_counts, line_costs   (views over the lake)
+--         facts                            (key, value)
+-- Makes   daily_usage, session_usage, coverage, cost_reconciliation, meta
+--         usage, shown_project             (for the other scripts)
 
 CREATE TEMP MACRO shown_project(path) AS
     regexp_replace(path, '^(/home/[^/]+|/Users/[^/]+|/root|[A-Za-z]:\\Users\\[^\\]+)', '~');
 
--- The turns are read once, and both tables are made of these rows. Money is added as decimals:
+-- The turns are read once, and all tables are made of these rows. Money is added as decimals:
 -- the sum is the same in whatever order, and by whatever stages, it is made.
 CREATE TEMP TABLE usage AS
 SELECT
@@ -28,7 +29,19 @@ SELECT
     sum(read_tokens) AS read_tokens,
     sum(output_tokens) AS output_tokens,
     sum(billed_extra_tokens) AS billed_extra_tokens,
-    sum(usd::DECIMAL(38, 15)) AS usd
+    sum(usd::DECIMAL(38, 15)) AS usd,
+    sum(usd_read::DECIMAL(38, 15)) AS usd_read,
+    sum((usd_write_5m + usd_write_1h)::DECIMAL(38, 15)) AS usd_write,
+    -- The counted prompt at the input rate; searches, output and what other runs inside the
+    -- response were billed stay as they are.
+    sum((
+        usd
+        + (
+            read_tokens * (rate_input - rate_read)
+            + write_5m_tokens * (rate_input - rate_write_5m)
+            + write_1h_tokens * (rate_input - rate_write_1h)
+        ) / 1e6
+    )::DECIMAL(38, 15)) AS usd_uncached
 FROM turns
 GROUP BY ALL;
 

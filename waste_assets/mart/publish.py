@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from importlib.resources import files
@@ -16,22 +17,31 @@ import pyarrow as pa
 
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    HEURISTIC_FLAGS,
     LINE_COSTS,
     LINE_COUNTS,
     PARSED_TURNS,
-    QUARANTINED_LINES,
     SCHEMA_VERSION,
+    TEXT_SIZES,
+    TIMESTAMP,
     TOKEN_LEDGER,
     Table,
 )
-from waste_assets.mart.tables import MART_TABLES
+from waste_assets.mart.fault_shares import fault_shares
+from waste_assets.mart.tables import FAULT_SHARES, MART_TABLES
 
 _SOURCES = {
     "turns": PARSED_TURNS,
     "line_counts": LINE_COUNTS,
     "line_costs": LINE_COSTS,
-    "quarantined_lines": QUARANTINED_LINES,
+    "token_ledger": TOKEN_LEDGER,
+    "heuristic_flags": HEURISTIC_FLAGS,
+    "failed_calls": FAILED_CALLS,
+    "text_sizes": TEXT_SIZES,
 }
+#: In this order: each may read what those before it have made.
+_SCRIPTS = ("mart.sql", "waste.sql", "cache_economics.sql", "tokenizer_drift.sql")
 
 
 def inputs(lake: Lake) -> str:
@@ -41,9 +51,11 @@ def inputs(lake: Lake) -> str:
         for table in (PARSED_TURNS, TOKEN_LEDGER)
         for day in lake.days(table)
     }
-    rules = files("waste_assets.mart").joinpath("mart.sql").read_bytes()
-    told = json.dumps([notes, hashlib.sha256(rules).hexdigest()], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    for rules in sorted(files("waste_assets.mart").iterdir(), key=lambda path: path.name):
+        if rules.name.endswith((".py", ".sql")):
+            told.update(rules.read_bytes())
+    return told.hexdigest()[:16]
 
 
 def published_inputs(bi: Path) -> str | None:
@@ -68,8 +80,11 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
     exported: list[tuple[Path, Path]] = []
     try:
         with duckdb.connect(str(database)) as con:
+            # The lake has a small file a day and table: two threads take twice the time of one
+            # to open and decode them.
             con.execute(
-                "SET memory_limit = '384MB'; SET threads = 2; SET preserve_insertion_order = true"
+                "SET memory_limit = '384MB'; SET threads = 1; SET preserve_insertion_order = true; "
+                "SET parquet_metadata_cache = true"
             )
             for name, table in _SOURCES.items():
                 _view(con, name, lake, table)
@@ -79,12 +94,13 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
                 "inputs": inputs(lake),
                 "money": "USD at the API's list price of the day, also for subscribers",
             }
-            rows = pa.table({"key": list(facts), "value": list(facts.values())})
-            con.register("facts", rows)
+            con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
+            con.executemany("INSERT INTO facts VALUES (?, ?)", list(facts.items()))
             con.begin()
-            con.execute(files("waste_assets.mart").joinpath("mart.sql").read_text("utf-8"))
-            for table in MART_TABLES:
-                _comment(con, table)
+            for script in _SCRIPTS:
+                con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
+            _fault_shares(con)
+            con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
             con.commit()
             for table in MART_TABLES:
                 place = bi / f"{table.name}.parquet"
@@ -105,22 +121,44 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
 def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -> None:
     parts = lake.parts(table)
     if not parts:
-        empty = table.schema.append(pa.field("day", pa.date32())).empty_table()
-        con.register(f"no_{name}", empty)
-        con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM no_{name}")
+        con.execute(f"CREATE TEMP TABLE {name} ({_columns(table)}, day DATE)")
         return
-    listed = ", ".join(f"'{_quoted(Path(part))}'" for part in parts)
+    listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
     con.execute(
         f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
 
 
-def _comment(con: duckdb.DuckDBPyConnection, table: Table) -> None:
-    con.execute(f"COMMENT ON TABLE {table.name} IS '{_quoted(table.description)}'")
+def _fault_shares(con: duckdb.DuckDBPyConnection) -> None:
+    rows = fault_shares(con.execute("FROM session_faults").fetchall())
+    con.execute(f"CREATE TABLE {FAULT_SHARES.name} ({_columns(FAULT_SHARES)})")
+    values = ", ".join(f"${column.name}" for column in FAULT_SHARES.columns)
+    con.executemany(f"INSERT INTO {FAULT_SHARES.name} VALUES ({values})", rows)
+
+
+#: Not by way of Arrow: DuckDB would import pandas for that.
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.list_(pa.string()): "VARCHAR[]",
+    pa.bool_(): "BOOLEAN",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    TIMESTAMP: "TIMESTAMPTZ",
+}
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(f"{column.name} {_SQL_TYPES[column.type]}" for column in table.columns)
+
+
+def _comments(table: Table) -> Iterator[str]:
+    yield f"COMMENT ON TABLE {table.name} IS '{_quoted(table.description)}'"
     for column in table.columns:
         text = column.description + (f" [{column.unit}]" if column.unit else "")
-        con.execute(f"COMMENT ON COLUMN {table.name}.{column.name} IS '{_quoted(text)}'")
+        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS '{_quoted(text)}'"
 
 
 def _quoted(value: object) -> str:

@@ -344,7 +344,7 @@ def test_avoidable_is_direct_and_the_rest_of_responses_of_wasted_calls_only(
     for response in responses_of(session):
         shares = settlement.shares[response.id]
         extra = sum(
-            share.usd_avoidable - share.usd
+            share.usd_avoidable - (share.usd - share.usd_candidate)
             for category, share in shares.items()
             if category != PRODUCTIVE
         )

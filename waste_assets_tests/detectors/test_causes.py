@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waste_assets.detectors.causes import Counted, Failure, failures, shares
+from waste_assets.detectors.causes import failures
 from waste_assets.sample import Conversation, blocks, conversation
 from waste_assets_tests.detectors.support import loaded
 
@@ -121,46 +121,3 @@ def test_a_failed_build_beside_a_read() -> None:
         "build_or_test/report@1",
         "file_precondition/no_such_file@1",
     ]
-
-
-def counted(fault: str, usd: float, session: str, rule: str = "x/y@1") -> Counted:
-    """A failure with its cost."""
-    return Counted(Failure("x", fault, rule), usd, session)
-
-
-def test_shares_leave_out_what_is_nobodys_fault() -> None:
-    found = shares(
-        [
-            counted("infrastructure", 3.0, "a"),
-            counted("harness", 1.0, "a"),
-            counted("model", 4.0, "b"),
-            counted("feedback", 50.0, "b"),
-            counted("user", 50.0, "c"),
-        ]
-    )
-    assert found.faults == 3
-    assert found.not_reasoning.value == pytest.approx(2 / 3)
-    assert found.not_reasoning_usd.value == pytest.approx(0.5)
-    assert found.by_number["model"].value == pytest.approx(1 / 3)
-    assert found.residual.value == 0.0
-
-
-def test_the_interval_of_dollars_knows_that_sessions_stand_together() -> None:
-    """A hundred failures of two sessions tell no more than two."""
-    together = [counted("model", 1.0, "a")] * 50 + [counted("harness", 1.0, "b")] * 50
-    apart = [counted("model", 1.0, f"a{n}") for n in range(50)] + [
-        counted("harness", 1.0, f"b{n}") for n in range(50)
-    ]
-    wide, narrow = shares(together).not_reasoning_usd, shares(apart).not_reasoning_usd
-    assert wide.low == 0.0 and wide.high == 1.0
-    assert narrow.low is not None and narrow.high is not None
-    assert narrow.high - narrow.low < 0.25
-
-
-def test_what_no_rule_knows_is_counted() -> None:
-    found = shares([counted("model", 1.0, "a"), counted("feedback", 1.0, "a", "other/status@1")])
-    assert found.residual.value == pytest.approx(0.5)
-
-
-def test_shares_of_nothing_are_none() -> None:
-    assert shares([]).not_reasoning.value is None

@@ -16,7 +16,7 @@ from waste_assets.detectors.evaluate import (
     render,
 )
 from waste_assets.detectors.flag import Flag, Tier
-from waste_assets.detectors.intervals import bootstrap_share, proportion, wilson
+from waste_assets.intervals import bootstrap_share, proportion, wilson
 from waste_assets.sample import conversation
 from waste_assets_tests.detectors.support import loaded
 

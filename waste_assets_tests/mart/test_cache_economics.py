@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from waste_assets.accounting.cache_economics import (
-    CACHE_ECONOMICS,
-    CACHE_REBUILDS,
-    cache_economics,
-)
-from waste_assets.detectors import flags
-from waste_assets.detectors.flag import Settings
 from waste_assets.lake.tables import HEURISTIC_FLAGS, PARSED_TURNS
-from waste_assets.processes import Processes
+from waste_assets.mart.tables import CACHE_ECONOMICS, CACHE_REBUILDS
 from waste_assets.sample import Conversation, conversation
 from waste_assets_tests.support import Audit, Row
 
@@ -28,12 +20,8 @@ def economics(folder: Path, *conversations: Conversation) -> tuple[Audit, list[R
     audit = Audit(folder)
     audit.write(*conversations)
     audit.run()
-    days = audit.lake.days(PARSED_TURNS)
-    with Processes() as processes:
-        flags.build(audit.lake, days, Settings(), processes)
-    with duckdb.connect() as con:
-        told = cache_economics(con, audit.lake, days)
-    return audit, told[CACHE_ECONOMICS].to_pylist(), told[CACHE_REBUILDS].to_pylist()
+    audit.publish()
+    return audit, audit.published(CACHE_ECONOMICS), audit.published(CACHE_REBUILDS)
 
 
 def test_the_bill_is_told_with_and_without_its_cache(tmp_path: Path) -> None:
@@ -93,6 +81,5 @@ def test_a_model_without_a_price_has_tokens_and_no_dollars(tmp_path: Path) -> No
 
 
 def test_nothing_at_all_is_no_rows(tmp_path: Path) -> None:
-    with duckdb.connect() as con:
-        told = cache_economics(con, Audit(tmp_path).lake, [])
-    assert [rows.num_rows for rows in told.values()] == [0, 0]
+    _, rows, rebuilds = economics(tmp_path)
+    assert (rows, rebuilds) == ([], [])

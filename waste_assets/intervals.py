@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 #: Two-sided 95 %.
 _Z = 1.959963984540054
-_SAMPLES = 2_000
+_SAMPLES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,46 @@ def bootstrap_share(clusters: Sequence[tuple[float, float]], seed: int = 0) -> P
     """Sum of parts over sum of wholes, with the interval of resampled clusters.
 
     `clusters` are (part, whole). What lies in one cluster, e.g. a session, stands or falls
-    together, and a few clusters may hold most of the sum: no formula fits that.
+    together, and a few clusters may hold most of the sum: no formula fits that. Where resampling
+    cannot tell, for there is one cluster or all are alike, it is Wilson's at the effective size.
     """
     table = np.asarray(clusters, dtype=float).reshape(-1, 2)
-    part, whole = table.sum(axis=0)
-    if not whole:
-        return Proportion(None, None, None, len(table), 0.0)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(table), np.full(len(table), 1 / len(table)), size=_SAMPLES
-    )
-    sums = drawn @ table
-    sums = sums[sums[:, 1] > 0]
-    low, high = np.quantile(sums[:, 0] / sums[:, 1], (0.025, 0.975))
-    effective = float(whole * whole / (table[:, 1] ** 2).sum())
-    return Proportion(float(part / whole), float(low), float(high), len(table), effective)
+    return bootstrap_shares(table[:, :1], table[:, 1:], seed)[0]
+
+
+def bootstrap_shares(
+    parts: npt.ArrayLike, wholes: npt.ArrayLike, seed: int = 0
+) -> list[Proportion]:
+    """Several shares of the same clusters, from the same resamples; see `bootstrap_share`.
+
+    `parts` has a row for each cluster and a column for each share. So has `wholes`, or one column
+    for all of them.
+    """
+    part = np.asarray(parts, dtype=float)
+    whole = np.broadcast_to(np.asarray(wholes, dtype=float), part.shape)
+    count, shares = part.shape
+    table = np.hstack((part, whole))
+    sums = np.empty((_SAMPLES, 2 * shares))
+    random = np.random.default_rng(seed)
+    for sample in range(_SAMPLES if count else 0):
+        drawn = random.integers(0, count, count, dtype=np.int32)
+        sums[sample] = np.bincount(drawn, minlength=count) @ table
+    return [_share(part[:, n], whole[:, n], sums[:, n], sums[:, shares + n]) for n in range(shares)]
+
+
+_Floats = npt.NDArray[np.float64]
+
+
+def _share(part: _Floats, whole: _Floats, parts: _Floats, wholes: _Floats) -> Proportion:
+    """The share of some clusters; `parts` and `wholes` are the sums of their resamples."""
+    total = float(whole.sum())
+    if not total:
+        return Proportion(None, None, None, len(part), 0.0)
+    # More than the whole is rounding.
+    value = min(float(part.sum()) / total, 1.0)
+    effective = total * total / float((whole * whole).sum())
+    seen = wholes > 0
+    low, high = np.quantile(parts[seen] / wholes[seen], (0.025, 0.975))
+    if low == high:
+        low, high = wilson(value, effective)
+    return Proportion(value, float(low), min(float(high), 1.0), len(part), effective)

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from waste_assets.accounting.tokenizer_drift import (
-    TOKENIZER_DRIFT,
-    TOKENIZER_SWITCH,
-    tokenizer_drift,
-)
-from waste_assets.lake.tables import PARSED_TURNS
+from waste_assets.mart.tables import TOKENIZER_DRIFT, TOKENIZER_SWITCH
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.blocks import bash
 from waste_assets_tests.support import Audit, Row
@@ -26,9 +20,8 @@ def drift(folder: Path, *conversations: Conversation) -> tuple[list[Row], list[R
     audit = Audit(folder)
     audit.write(*conversations)
     audit.run()
-    with duckdb.connect() as con:
-        told = tokenizer_drift(con, audit.lake, audit.lake.days(PARSED_TURNS))
-    return told[TOKENIZER_DRIFT].to_pylist(), told[TOKENIZER_SWITCH].to_pylist()
+    audit.publish()
+    return audit.published(TOKENIZER_DRIFT), audit.published(TOKENIZER_SWITCH)
 
 
 def working(

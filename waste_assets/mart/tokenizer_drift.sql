@@ -1,70 +1,38 @@
 -- Tokens per character by model, week and kind of text, and what another tokenizer would change.
 --
--- Reads   turns, tool_calls, context_blocks   rows of the lake
+-- Reads   text_sizes   (a view over the lake)
+--         usage        (mart.sql)
 -- Makes   tokenizer_drift, tokenizer_switch
 --
--- Only blocks whose size the provider counted by themselves (`measured`) are looked at. The ratio
--- of sums is the estimate; its error follows from how far each session's blocks are from it, as
--- blocks of one session are alike (delta method over sessions, Student's t).
+-- Only blocks whose size the provider counted by themselves are looked at. The ratio of sums is
+-- the estimate; its error follows from how far each session's blocks are from it, as blocks of one
+-- session are alike (delta method over sessions, Student's t).
 
 -- The 97.5 % point of Student's t.
-CREATE OR REPLACE TEMP MACRO student(freedom) AS
+CREATE TEMP MACRO student(freedom) AS
     CASE freedom
         WHEN 1 THEN 12.706
         WHEN 2 THEN 4.303
         ELSE 1.960 + 2.372 / freedom + 2.823 / freedom ** 2 + 2.555 / freedom ** 3
     END;
 
-CREATE OR REPLACE TEMP TABLE texts AS
-SELECT
-    b.day,
-    b.session_id,
-    t.model,
-    -- Monday of the ISO week.
-    date_trunc('week', b.day)::DATE AS week,
-    b.basis,
-    b.tokens,
-    b.chars,
-    CASE
-        WHEN b.kind = 'output' THEN 'output'
-        WHEN b.kind = 'tool_result' AND c.tool_name = 'Read' THEN 'file'
-        WHEN b.kind = 'tool_result' AND c.tool_name IN ('Bash', 'PowerShell') THEN 'command_output'
-        WHEN b.kind = 'tool_result' THEN 'other_result'
-        ELSE 'user_text'
-    END AS text_kind,
-    -- A request puts some tokens around every text, and counts are whole numbers: below a thousand
-    -- characters that is more than a hundredth. Thinking that is dropped or hidden is in the count
-    -- of an output and not among its characters. Images have no characters.
-    b.basis = 'measured'
-        AND b.chars >= 1000
-        -- Growth is measured where one tokenizer counted both prompts.
-        AND coalesce(p.model = t.model, FALSE)
-        AND NOT coalesce(s.has_thinking, FALSE)
-        AND coalesce(b.subtype, '') NOT IN ('image', 'document', 'pdf')
-        AND b.chars % 6000 <> 0
-        AND NOT regexp_matches(coalesce(c.tool_name, ''), '(?i)screenshot|image')
-        AS is_sample
-FROM context_blocks AS b
-JOIN turns AS t ON t.response_id = b.response_id
-LEFT JOIN turns AS p ON p.response_id = t.previous_response_id
-LEFT JOIN turns AS s ON s.response_id = b.source_response_id
-LEFT JOIN (
-    SELECT tool_use_id, any_value(tool_name) AS tool_name FROM tool_calls GROUP BY tool_use_id
-) AS c ON c.tool_use_id = b.tool_use_id AND b.kind = 'tool_result'
-WHERE b.kind IN ('output', 'tool_result', 'user_text')
-    AND t.model IS NOT NULL
-    AND b.chars > 0;
-
 -- Sums by session: the sums of squares of their errors need nothing else.
-CREATE OR REPLACE TEMP TABLE session_texts AS
-SELECT model, week, text_kind, session_id, count(*) AS blocks,
-    sum(tokens)::BIGINT AS tokens, sum(chars)::BIGINT AS chars
-FROM texts
-WHERE is_sample
+CREATE TEMP TABLE session_texts AS
+SELECT
+    model,
+    -- Monday of the ISO week.
+    date_trunc('week', day)::DATE AS week,
+    text_kind,
+    session_id,
+    sum(blocks)::BIGINT AS blocks,
+    sum(tokens)::BIGINT AS tokens,
+    sum(chars)::BIGINT AS chars
+FROM text_sizes
+WHERE blocks > 0
 GROUP BY ALL;
 
 -- `week` is NULL for all weeks together.
-CREATE OR REPLACE TEMP TABLE ratios AS
+CREATE TEMP TABLE ratios AS
 WITH grouped AS (
     SELECT model, week, text_kind, session_id, blocks, tokens, chars FROM session_texts
     UNION ALL
@@ -97,7 +65,7 @@ SELECT
     END AS margin
 FROM sums;
 
-CREATE OR REPLACE TEMP TABLE tokenizer_drift AS
+CREATE TABLE tokenizer_drift AS
 SELECT
     model,
     week,
@@ -116,18 +84,17 @@ ORDER BY model, week, text_kind;
 
 -- What the sessions of the last thirty days would have cost with the tokenizer of another model,
 -- at unchanged prices: their mix of texts, each kind scaled by the ratio of the two tokenizers.
-CREATE OR REPLACE TEMP TABLE tokenizer_switch AS
-WITH recent AS (
-    SELECT * FROM turns WHERE day > (SELECT max(day) FROM turns) - 30
-),
-spent AS (
-    SELECT model, list_sum(list(usd ORDER BY response_id)) AS usd FROM recent
-    WHERE model IS NOT NULL GROUP BY model
+CREATE TABLE tokenizer_switch AS
+WITH spent AS (
+    SELECT model, sum(usd)::DOUBLE AS usd
+    FROM usage
+    WHERE day > (SELECT max(day) FROM usage) - 30
+    GROUP BY model
 ),
 mix AS (
-    SELECT model, text_kind, sum(tokens)::BIGINT AS tokens
-    FROM texts
-    WHERE day > (SELECT max(day) FROM turns) - 30
+    SELECT model, text_kind, sum(all_tokens)::BIGINT AS tokens
+    FROM text_sizes
+    WHERE day > (SELECT max(day) FROM usage) - 30
     GROUP BY model, text_kind
 ),
 pairs AS (
