@@ -106,10 +106,14 @@ def evaluate(gold: Path, data_root: Path, as_json: bool) -> None:
     """
     with _faults():
         from waste_assets.detectors.evaluate import read_gold, render
+        from waste_assets.detectors.flag import Settings as DetectorSettings
         from waste_assets.detectors.score import score
         from waste_assets.lake.lake import Lake
+        from waste_assets.settings import Settings
 
-        found = score(Lake(data_root.absolute() / "lake"), read_gold(gold))
+        given = Settings.from_environment()
+        settings = DetectorSettings(given.prefix_budget, given.result_cap)
+        found = score(Lake(data_root.absolute() / "lake"), read_gold(gold), settings)
         if found.items and len(found.missing) == found.items:
             raise _Fault(
                 f"None of the annotated calls lies in {data_root}: run `waste-assets audit` on "

@@ -156,7 +156,8 @@ def test_every_block_says_from_which_line_it_came(audit: Audit) -> None:
             else:
                 assert block["kind"] in ("base", "unseen")
     assert kinds == {
-        ("base", None), ("output", None), ("tool_result", "text"), ("tool_result", "completed"), ("tool_result", None), ("user_text", "typed"),
+        ("base", None), ("output", None), ("tool_result", "text"), ("tool_result", "completed"),
+        ("tool_result", None), ("user_text", "typed"),
         ("reminder", None), ("attachment", "nested_memory"), ("attachment", "skill_listing"),
         ("attachment", "hook_additional_context"), ("summary", None),
     }  # fmt: skip
