@@ -69,7 +69,13 @@ def _section(table: lake.Table, within: str = "") -> str:
 def _type(type_: pa.DataType) -> str:
     if pa.types.is_timestamp(type_):
         return "timestamp"
-    names = {"string": "text", "large_binary": "bytes", "double": "float64", "bool": "boolean"}
+    names = {
+        "string": "text",
+        "large_binary": "bytes",
+        "double": "float64",
+        "bool": "boolean",
+        "list<item: string>": "list of text",
+    }
     return names.get(str(type_), str(type_)).replace("date32[day]", "date")
 
 

@@ -9,12 +9,29 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.suite import results, specs
-from waste_assets.lake.tables import LINE_COUNTS, PARSED_TURNS, Table
-from waste_assets.mart.tables import COVERAGE, DAILY_USAGE, MART_TABLES, SESSION_USAGE
+from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    HEURISTIC_FLAGS,
+    LINE_COUNTS,
+    PARSED_TURNS,
+    TOKEN_LEDGER,
+    Table,
+)
+from waste_assets.mart.tables import (
+    COVERAGE,
+    DAILY_USAGE,
+    DAILY_WASTE,
+    FAILURES,
+    FLAGS,
+    MART_TABLES,
+    SESSION_USAGE,
+    SESSION_WASTE,
+)
 from waste_assets.resources.data_root import DataRoot
 
 _ASSET = "waste_mart"
 _REPUBLISH = "materialise waste_mart again, and report a bug if that does not help"
+_REBUILD = "materialise heuristic_flags of these days and then waste_mart"
 _COUNTED = (
     "responses",
     "input_tokens",
@@ -117,6 +134,104 @@ WHERE h.lines IS DISTINCT FROM c.lines
 """
 
 
+_OWNED = tuple(name for name in _COUNTED if name != "billed_extra_tokens")
+_OWNED_USD = ("usd", "usd_candidate", "usd_avoidable")
+# The wholes that the categories of `productive` and waste must add up to.
+_UNLIKE_THE_USAGE = f"""
+WITH waste AS (
+    SELECT
+        day, project, model,
+        {", ".join(f"sum({name})::BIGINT AS {name}" for name in _OWNED[1:])},
+        coalesce(sum(usd), 0) AS usd
+    FROM bi.{DAILY_WASTE.name}
+    GROUP BY day, project, model
+)
+SELECT
+    coalesce(u.day, w.day) AS day, coalesce(u.project, w.project) AS project,
+    coalesce(u.model, w.model) AS model, u.usd AS usage_usd, w.usd AS waste_usd,
+    {", ".join(f"u.{name} AS usage_{name}, w.{name} AS waste_{name}" for name in _OWNED[1:])}
+FROM bi.{DAILY_USAGE.name} AS u
+FULL JOIN waste AS w
+    ON w.day = u.day
+    AND w.project IS NOT DISTINCT FROM u.project
+    AND w.model IS NOT DISTINCT FROM u.model
+WHERE {" OR ".join(f"u.{name} IS DISTINCT FROM w.{name}" for name in _OWNED[1:])}
+    OR abs(coalesce(u.usd, 0) - w.usd) > 1e-6
+"""
+
+
+def _unlike_the_ledger(table: Table, key: str) -> str:
+    """Categories by `key` whose sums differ between a published table and the lake's ledger."""
+    sums = ", ".join(
+        [
+            *(f"sum({name})::BIGINT AS {name}" for name in _OWNED),
+            *(f"coalesce(sum({name}), 0) AS {name}" for name in _OWNED_USD),
+        ]
+    )
+    differing = [
+        *(f"p.{name} IS DISTINCT FROM l.{name}" for name in _OWNED),
+        *(f"abs(p.{name} - l.{name}) > 1e-6" for name in _OWNED_USD),
+        "abs(p.usd_direct - (l.usd - l.usd_candidate)) > 1e-6",
+    ]
+    shown = ", ".join(
+        f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in (*_OWNED, *_OWNED_USD)
+    )
+    day = "" if key == "day" else "NULL::DATE AS day, "
+    return f"""
+WITH published AS (
+    SELECT {key}, category, {sums}, coalesce(sum(usd_direct), 0) AS usd_direct
+    FROM bi.{table.name}
+    GROUP BY {key}, category
+),
+lake AS (
+    SELECT {key}, category, {sums}
+    FROM lake_ledger
+    GROUP BY {key}, category
+)
+SELECT {day}coalesce(p.{key}, l.{key}) AS {key}, coalesce(p.category, l.category) AS category,
+    {shown}
+FROM published AS p
+FULL JOIN lake AS l ON l.{key} = p.{key} AND l.category = p.category
+WHERE {" OR ".join(differing)}
+"""
+
+
+_LAKE_LEDGER = f"""
+CREATE TEMP TABLE lake_ledger AS
+SELECT
+    day, session_id, category, count(*) AS responses,
+    {", ".join(f"sum({name}) AS {name}" for name in (*_OWNED[1:], *_OWNED_USD))}
+FROM token_ledger
+GROUP BY day, session_id, category
+"""
+_FLAG_FIELDS = ("category", "tier", "usd_direct", "usd_avoidable", "usd_owned")
+_UNLIKE_FLAGS = f"""
+SELECT
+    coalesce(p.day, l.day) AS day, coalesce(p.flag_id, l.flag_id) AS flag_id,
+    {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in _FLAG_FIELDS)}
+FROM (SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM bi.{FLAGS.name}) AS p
+FULL JOIN (SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM heuristic_flags) AS l
+    ON l.day = p.day AND l.flag_id = p.flag_id
+WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in _FLAG_FIELDS)}
+"""
+_UNLIKE_FAILURES = f"""
+SELECT
+    coalesce(p.day, l.day) AS day, coalesce(p.cause, l.cause) AS cause,
+    coalesce(p.fault, l.fault) AS fault,
+    p.calls AS published_calls, l.calls AS lake_calls, p.usd AS published_usd, l.usd AS lake_usd
+FROM (
+    SELECT day, cause, fault, sum(calls)::BIGINT AS calls, sum(usd) AS usd
+    FROM bi.{FAILURES.name}
+    GROUP BY day, cause, fault
+) AS p
+FULL JOIN (
+    SELECT day, cause, fault, count(*) AS calls, sum(usd) AS usd
+    FROM failed_calls
+    GROUP BY day, cause, fault
+) AS l ON l.day = p.day AND l.cause = p.cause AND l.fault = p.fault
+WHERE p.calls IS DISTINCT FROM l.calls OR abs(p.usd - l.usd) > 1e-6
+"""
+
 _LAKE_USAGE = f"""
 CREATE TEMP TABLE lake_usage AS
 SELECT
@@ -131,8 +246,9 @@ GROUP BY day, session_id
 
 
 def _attach(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[date]) -> None:
-    """Read the turns once, and make the published database and its Parquet twins readable."""
+    """Read turns and ledger once, and make the database and its Parquet twins readable."""
     con.execute(_LAKE_USAGE)
+    con.execute(_LAKE_LEDGER)
     path = str(data_root.bi / "waste.duckdb").replace("'", "''")
     con.execute(f"ATTACH IF NOT EXISTS '{path}' AS bi (READ_ONLY)")
     for table in MART_TABLES:
@@ -160,6 +276,59 @@ SUITE = Suite(
             f"(SELECT NULL::DATE AS day FROM bi.{SESSION_USAGE.name})",
             _unlike_the_lake(SESSION_USAGE, "session_id"),
             "sessions",
+            "have other totals than the lake",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "waste_equals_usage",
+            "The categories of a day, project and model add up to its usage: tokens exactly, money "
+            "to 1e-6 USD.",
+            f"bi.{DAILY_USAGE.name}",
+            _UNLIKE_THE_USAGE,
+            "bills",
+            "are not the sum of their categories",
+            _REBUILD,
+        ),
+        Check(
+            _ASSET,
+            "waste_days_equal_lake",
+            "The categories of each day equal the lake's ledger: tokens exactly, money to 1e-6 "
+            "USD.",
+            f"(SELECT DISTINCT day, category FROM bi.{DAILY_WASTE.name})",
+            _unlike_the_ledger(DAILY_WASTE, "day"),
+            "categories of days",
+            "have other totals than the lake",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "waste_sessions_equal_lake",
+            "The categories of each session equal the lake's ledger: tokens exactly, money to 1e-6 "
+            "USD.",
+            f"(SELECT NULL::DATE AS day FROM bi.{SESSION_WASTE.name})",
+            _unlike_the_ledger(SESSION_WASTE, "session_id"),
+            "categories of sessions",
+            "have other totals than the lake",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "flags_equal_lake",
+            "Every flag of the lake is published, with its amounts, and no other.",
+            f"bi.{FLAGS.name}",
+            _UNLIKE_FLAGS,
+            "flags",
+            "are not published as they are in the lake",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "failures_equal_lake",
+            "The failures of each day, cause and fault equal the lake's failed calls.",
+            f"bi.{FAILURES.name}",
+            _UNLIKE_FAILURES,
+            "failures",
             "have other totals than the lake",
             _REPUBLISH,
         ),
@@ -194,7 +363,7 @@ SUITE = Suite(
             _REPUBLISH,
         ),
     ),
-    tables=(PARSED_TURNS, LINE_COUNTS),
+    tables=(PARSED_TURNS, LINE_COUNTS, TOKEN_LEDGER, HEURISTIC_FLAGS, FAILED_CALLS),
     prepare=_attach,
     whole=True,
 )

@@ -91,6 +91,10 @@ class Data:
         with duckdb.connect(str(self.root.bi / "waste.duckdb")) as con:
             con.execute(statement)
 
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.root.bi / "waste.duckdb"), read_only=True) as con:
+            return con.execute(query).fetchall()
+
     def check(self, suite: Suite) -> dict[tuple[str, str], Finding]:
         """Run a suite over all days."""
         with duckdb.connect(":memory:") as con:
@@ -448,6 +452,52 @@ def a_published_session_costs_more(data: Data) -> Row:
     session = data.rows(PARSED_TURNS)[0]["session_id"]
     data.publish(f"UPDATE session_usage SET usd = usd + 2e-6 WHERE session_id = '{session}'")
     return {"session_id": session}
+
+
+@breaks("waste_mart", "waste_equals_usage")
+def a_day_was_published_before_its_flags_were_made(data: Data) -> Row:
+    data.publish(f"DELETE FROM daily_waste WHERE day = DATE '{DAY}'")
+    return {"day": DAY, "waste_usd": None}
+
+
+@breaks("waste_mart", "waste_days_equal_lake")
+def more_of_a_day_is_avoidable_than_in_the_lake(data: Data) -> Row:
+    ((category,),) = data.ask(
+        f"SELECT category FROM daily_waste WHERE day = DATE '{DAY}' AND usd_avoidable > 0 LIMIT 1"
+    )
+    data.publish(
+        "UPDATE daily_waste SET usd_avoidable = usd_avoidable + 2e-6 WHERE rowid = (SELECT "
+        f"min(rowid) FROM daily_waste WHERE day = DATE '{DAY}' AND category = '{category}')"
+    )
+    return {"day": DAY, "category": category}
+
+
+@breaks("waste_mart", "waste_sessions_equal_lake")
+def a_session_has_lost_a_category(data: Data) -> Row:
+    ((session, category),) = data.ask(
+        "SELECT session_id, category FROM session_waste WHERE category <> 'productive' LIMIT 1"
+    )
+    data.publish(
+        f"DELETE FROM session_waste WHERE session_id = '{session}' AND category = '{category}'"
+    )
+    return {"session_id": session, "category": category, "published_responses": None}
+
+
+@breaks("waste_mart", "flags_equal_lake")
+def a_flag_is_not_published(data: Data) -> Row:
+    row = data.rows(HEURISTIC_FLAGS)[0]
+    data.publish(f"DELETE FROM flags WHERE flag_id = '{row['flag_id']}'")
+    return {"day": DAY, "flag_id": row["flag_id"], "published_tier": None}
+
+
+@breaks("waste_mart", "failures_equal_lake")
+def a_failure_is_counted_twice(data: Data) -> Row:
+    row = data.rows(FAILED_CALLS)[0]
+    data.publish(
+        "UPDATE failures SET calls = calls + 1 WHERE rowid = (SELECT min(rowid) FROM failures "
+        f"WHERE day = DATE '{DAY}' AND cause = '{row['cause']}' AND fault = '{row['fault']}')"
+    )
+    return {"day": DAY, "cause": row["cause"], "fault": row["fault"]}
 
 
 @breaks("waste_mart", "keys_unique")
