@@ -35,10 +35,13 @@ def waste_mart(
     publish(data_root.lake, data_root.bi, datetime.now(UTC).date())
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
         (totals,) = records(con.execute(_TOTALS))
+        (wasted,) = records(con.execute(_WASTED))
+        categories = records(con.execute(_CATEGORIES))
         months = records(con.execute(_MONTHS))
     return dg.MaterializeResult(
         metadata={
-            **{name: value for name, value in totals.items() if value is not None},
+            **{name: value for name, value in (totals | wasted).items() if value is not None},
+            "categories": small_table(categories),
             "months": small_table(months),
             "path": dg.MetadataValue.path(str(data_root.bi / "waste.duckdb")),
         }
@@ -56,6 +59,22 @@ SELECT
     sum(unpriced_responses)::BIGINT AS unpriced_responses,
     sum(lower_bound_responses)::BIGINT AS lower_bound_responses
 FROM daily_usage
+"""
+_WASTED = """
+SELECT
+    round(sum(usd_direct), 6) AS wasted_usd_low,
+    round(sum(usd_avoidable), 6) AS wasted_usd_high,
+    round(sum(usd_candidate), 6) AS candidates_usd
+FROM daily_waste
+WHERE category <> 'productive'
+"""
+_CATEGORIES = """
+SELECT
+    category, sum(responses)::BIGINT AS responses, round(sum(usd_direct), 4) AS usd_direct,
+    round(sum(usd_avoidable), 4) AS usd_avoidable, round(sum(usd_candidate), 4) AS usd_candidate
+FROM daily_waste
+GROUP BY category
+ORDER BY usd_avoidable DESC NULLS LAST, category
 """
 _MONTHS = """
 SELECT

@@ -7,7 +7,12 @@ from typing import Any
 
 import duckdb
 
+from waste_assets.detectors.registry import detectors
+from waste_assets.report.advice import advice
+
 TOKENS = ("input", "write_5m", "write_1h", "read", "output")
+#: So many things to change first.
+_FIRST = 3
 _SUMS = ", ".join(
     [
         "sum(responses)::BIGINT AS responses",
@@ -24,8 +29,9 @@ def account(bi: Path) -> dict[str, Any]:
 
     Returns:
         `totals`, `coverage`, `by_day`, `by_project`, `by_model` (lists of rows, the last two by
-        falling price) and `reconciliation`; tokens as integers, money in USD, NULL where no
-        response has a price.
+        falling price) and `reconciliation`; `waste` (see `_waste`), `change_first` (see
+        `_change_first`), `failures` and `cache`. Tokens are integers, money is in USD, NULL where
+        no response has a price; shares are of 1.
 
     Raises:
         duckdb.Error: nothing has been published there.
@@ -33,12 +39,144 @@ def account(bi: Path) -> dict[str, Any]:
     with duckdb.connect(str(bi / "waste.duckdb"), read_only=True) as con:
         return {
             "totals": _rows(con, f"SELECT {_SUMS} FROM daily_usage")[0],
+            "waste": _waste(con),
+            "change_first": _change_first(con),
+            "failures": {
+                "calls": _rows(con, "SELECT sum(calls)::BIGINT AS calls FROM failures")[0]["calls"]
+                or 0,
+                "shares": _rows(con, "FROM fault_shares"),
+            },
+            "cache": _rows(con, _CACHE)[0],
             "coverage": _rows(con, _COVERAGE)[0],
             "by_day": _rows(con, f"SELECT day, {_SUMS} FROM daily_usage GROUP BY day ORDER BY day"),
             "by_project": _rows(con, _grouped("project")),
             "by_model": _rows(con, _grouped("model")),
             "reconciliation": _rows(con, _RECONCILIATION)[0],
         }
+
+
+def _waste(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """What of the bill was wasted, low and high, in dollars and as a share of the bill.
+
+    `by_category` has the eight by falling amount, with `flags` (certain and likely) and, apart
+    from them, `candidates` and `usd_candidate`; `by_dimension` sums them up.
+    """
+    dimensions = {detector.category: detector.dimension for detector in detectors()}
+    owned = {row["category"]: row for row in _rows(con, _OWNED)}
+    flagged = {row["category"]: row for row in _rows(con, _FLAGGED)}
+    spent = sum(row["usd"] for row in owned.values())
+    categories = [
+        {
+            "category": category,
+            "dimension": dimension,
+            **_amounts([owned[category]] if category in owned else [], spent),
+            "flags": flagged[category]["flags"] if category in flagged else 0,
+            "candidates": flagged[category]["candidates"] if category in flagged else 0,
+        }
+        for category, dimension in dimensions.items()
+    ]
+    categories.sort(key=lambda row: (-row["usd_avoidable"], -row["usd_candidate"], row["category"]))
+    return {
+        "usd_spent": spent,
+        **_amounts(categories, spent),
+        "candidates": sum(row["candidates"] for row in categories),
+        "by_dimension": [
+            {
+                "dimension": dimension,
+                **_amounts([row for row in categories if row["dimension"] == dimension], spent),
+            }
+            for dimension in ("outright", "inefficient")
+        ],
+        "by_category": categories,
+    }
+
+
+def _amounts(rows: list[dict[str, Any]], spent: float) -> dict[str, Any]:
+    sums = {name: sum((row[name] for row in rows), 0.0) for name in _AMOUNTS}
+    shares = {
+        f"share_{name.removeprefix('usd_')}": usd / spent if spent else None
+        for name, usd in sums.items()
+    }
+    return sums | shares
+
+
+_AMOUNTS = ("usd_direct", "usd_avoidable", "usd_candidate")
+_OWNED = f"""
+SELECT
+    category, coalesce(sum(usd), 0) AS usd,
+    {", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in _AMOUNTS)}
+FROM daily_waste
+GROUP BY category
+ORDER BY category
+"""
+_FLAGGED = """
+SELECT
+    category, count(*) FILTER (tier <> 'candidate') AS flags,
+    count(*) FILTER (tier = 'candidate') AS candidates
+FROM flags
+GROUP BY category
+"""
+
+
+def _change_first(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The rules whose certain and likely flags would have saved the most.
+
+    Each with `what` and `remedy` in words, what it costs (its part of what its category costs, so
+    that no dollar counts for two rules), and as an `example` the dearest of its flags:
+    `transcript:line`, with its `evidence`.
+    """
+    return [
+        {**row, "what": told.what, "remedy": told.remedy}
+        for row in _rows(con, _DEAREST)
+        for told in (advice(row["category"], row["rule"], row["cause"]),)
+    ]
+
+
+# The rest of responses that held only wasted calls is shared among the flags of the category that
+# ask for it: two flags may ask for the same.
+_DEAREST = f"""
+WITH sure AS (
+    SELECT *, usd_avoidable - usd_direct AS usd_rest FROM flags WHERE tier <> 'candidate'
+),
+asked AS (SELECT category, sum(usd_rest) AS usd_asked FROM sure GROUP BY category),
+given AS (
+    SELECT category, sum(usd_avoidable) - sum(usd_direct) AS usd_given
+    FROM daily_waste
+    GROUP BY category
+),
+costs AS (
+    SELECT
+        sure.*,
+        usd_owned + coalesce(usd_rest * usd_given / nullif(usd_asked, 0), 0) AS usd_saved
+    FROM sure
+    JOIN asked USING (category)
+    JOIN given USING (category)
+),
+causes AS (
+    SELECT category, rule, cause
+    FROM costs
+    GROUP BY category, rule, cause
+    QUALIFY row_number() OVER (
+        PARTITION BY category, rule ORDER BY sum(usd_saved) DESC, cause
+    ) = 1
+)
+SELECT
+    category,
+    rule,
+    any_value(causes.cause) AS cause,
+    count(*) AS flags,
+    count(DISTINCT session_id) AS sessions,
+    sum(usd_owned) AS usd_direct,
+    sum(usd_saved) AS usd_avoidable,
+    arg_max(transcript || ':' || line_no, (usd_saved, flag_id)) AS example,
+    arg_max(evidence, (usd_saved, flag_id)) AS evidence
+FROM costs
+JOIN causes USING (category, rule)
+GROUP BY category, rule
+HAVING sum(usd_saved) > 0
+ORDER BY usd_avoidable DESC, category, rule
+LIMIT {_FIRST}
+"""
 
 
 def _grouped(column: str) -> str:
@@ -48,6 +186,23 @@ def _grouped(column: str) -> str:
     )
 
 
+# Shares of dollars three ways: reads, writes, both; of the sums, as shares do not add up.
+_CACHE = """
+SELECT
+    sum(usd) AS usd,
+    sum(usd_read) AS usd_read,
+    sum(usd_write) AS usd_write,
+    sum(usd_uncached) AS usd_uncached,
+    sum(usd_read) / nullif(sum(usd), 0) AS read_share_of_usd,
+    sum(usd_write) / nullif(sum(usd), 0) AS write_share_of_usd,
+    (sum(usd_read) + sum(usd_write)) / nullif(sum(usd), 0) AS cache_share_of_usd,
+    sum(read_tokens) / nullif(
+        sum(input_tokens + write_5m_tokens + write_1h_tokens + read_tokens), 0
+    ) AS read_share_of_prompt,
+    coalesce(sum(rebuilds), 0)::BIGINT AS rebuilds,
+    coalesce(sum(usd_rebuilt), 0) AS usd_rebuilt
+FROM cache_economics
+"""
 _COVERAGE = """
 SELECT
     count(*) FILTER (lines > 0) AS days,

@@ -1,39 +1,96 @@
-"""The account as a person reads it in a terminal."""
+"""The account as a person reads it in a terminal: the story first, then where the money went."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-_DAYS_SHOWN = 14
-_OTHERS_SHOWN = 10
+#: Rows of the tables, with the one that sums up the rest.
+_DAYS_SHOWN = 7
+_OTHERS_SHOWN = 5
 
 
 def print_account(told: dict[str, Any], console: Console) -> None:
-    """Print the account: by day, project and model, then what it rests on."""
-    _table(console, "By day", "day", told["by_day"], _DAYS_SHOWN, last=True)
-    _table(console, "By project", "project", told["by_project"], _OTHERS_SHOWN)
-    _table(console, "By model", "model", told["by_model"], _OTHERS_SHOWN)
-    for line in sentences(told):
-        console.print(line, highlight=False, markup=False)
+    """Print the account: what was wasted and what to change, the usage, what it rests on."""
+    _print(console, headline(told))
+    if told["totals"]["responses"]:
+        console.print()
+        _categories(console, told["waste"]["by_category"])
+        console.print()
+        _change_first(console, told["change_first"])
+        _print(console, [*failures(told["failures"]), *cache(told["cache"])])
+        console.print()
+        _usage(console, told)
+        console.print()
+    _print(console, sentences(told))
+
+
+def headline(told: dict[str, Any]) -> list[str]:
+    """What was spent, what of it was wasted, and what may have been."""
+    totals, waste = told["totals"], told["waste"]
+    lines = [
+        f"{_usd(totals['usd'])} at the API's list prices (also for subscribers): "
+        f"{totals['responses'] or 0:,} responses on {told['coverage']['days']:,} days."
+    ]
+    if waste["usd_spent"]:
+        parts = ", ".join(f"{one['dimension']} {_range(one)}" for one in waste["by_dimension"])
+        shares = f"{_percent(waste['share_direct'])} to {_percent(waste['share_avoidable'])}"
+        lines.append(f"Wasted: {_range(waste)}, {shares} of it ({parts}).")
+    if waste["candidates"]:
+        lines.append(
+            f"Candidates, in none of these: {waste['candidates']:,} places worth a look, "
+            f"{_usd(waste['usd_candidate'])}."
+        )
+    return lines
+
+
+def failures(told: dict[str, Any]) -> list[str]:
+    """Whose fault failed calls were."""
+    shares = {row["fault"]: row for row in told["shares"]}
+    faults = sum(row["calls"] for name, row in shares.items() if name != "not_model")
+    if not faults:
+        return []
+    outside = shares["not_model"]
+    of_usd = _interval(outside, "share_of_usd")
+    return [
+        f"Failures: {faults:,} of {told['calls']:,} failed calls are somebody's fault. "
+        f"Infrastructure and harness {_interval(outside, 'share_of_calls')}"
+        + (f", {of_usd} of their dollars" if of_usd else "")
+        + "; the rest is the model's."
+    ]
+
+
+def cache(told: dict[str, Any]) -> list[str]:
+    """What part of the bill the cache is, and what the bill were without it."""
+    if not told["usd"]:
+        return []
+    shares = [
+        f"{name} {_percent(told[f'{kind}_share_of_usd'])}"
+        for name, kind in (("reads", "read"), ("writes", "write"), ("together", "cache"))
+    ]
+    prompts = _percent(told["read_share_of_prompt"])
+    return [
+        f"Cache: {', '.join(shares)} of the bill; {prompts} of prompt tokens were read from it. "
+        f"The same without caching: {_usd(told['usd_uncached'])}."
+    ]
 
 
 def sentences(told: dict[str, Any]) -> list[str]:
-    """What was spent and what the figures rest on."""
+    """What the figures rest on."""
     totals, coverage, files = told["totals"], told["coverage"], told["files"]
     lines = [
-        f"{_usd(totals['usd'])} at the API's list prices (also for subscribers): "
-        f"{totals['responses'] or 0:,} responses on {coverage['days']:,} days.",
         f"Coverage: {files['read']:,} of {files['found']:,} files, "
         f"{coverage['decoded_lines']:,} of {coverage['lines']:,} lines, "
         f"{coverage['quarantined_lines']:,} quarantined, "
         f"{totals['unpriced_responses'] or 0:,} responses unpriced.",
     ]
     if coverage["repaired_lines"]:
-        lines.append(f"{coverage['repaired_lines']:,} lines were read after a repair.")
+        lines[0] += f" {coverage['repaired_lines']:,} lines were read after a repair."
     if totals["lower_bound_responses"]:
         lines.append(
             f"{totals['lower_bound_responses']:,} responses never recorded their final usage: "
@@ -58,41 +115,86 @@ def sentences(told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _table(
-    console: Console,
-    title: str,
-    column: str,
-    rows: Sequence[dict[str, Any]],
-    shown: int,
-    *,
-    last: bool = False,
-) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column(column, overflow="fold", max_width=44)
-    for name in ("responses", "input", "writes", "reads", "output", "USD"):
+def _print(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
-    kept = rows[-shown:] if last else rows[:shown]
-    left = rows[:-shown] if last else rows[shown:]
-    if left and last:
-        table.add_row(*_cells(f"{len(left)} days before", _sum(left)))
-    for row in kept:
-        table.add_row(*_cells(str(row[column] if row[column] is not None else "unknown"), row))
-    if left and not last:
-        table.add_row(*_cells(f"{len(left)} more", _sum(left)))
-    if len(rows) > 1:
-        table.add_row(*_cells("all", _sum(rows)), style="bold")
+    return table
+
+
+def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    table = _table("waste", "", "low", "high", "of bill", "flags", "candidates")
+    table.columns[1].justify = "left"
+    for row in rows:
+        share = row["share_avoidable"]
+        table.add_row(
+            row["category"],
+            row["dimension"],
+            _usd(row["usd_direct"]),
+            _usd(row["usd_avoidable"]),
+            "" if share is None else _percent(share),
+            f"{row['flags']:,}",
+            _usd(row["usd_candidate"]) if row["candidates"] else "",
+        )
     console.print(table)
+
+
+def _change_first(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    console.print("To change first", style="bold")
+    for number, row in enumerate(rows, 1):
+        times = f"{row['flags']:,} times in {row['sessions']:,} sessions"
+        for start, line in (
+            (f"{number}. ", f"{_usd(row['usd_avoidable'])}: {row['what']}, {times}."),
+            ("   ", row["remedy"]),
+        ):
+            _print(console, wrap(start + line, console.width, subsequent_indent="   "))
+        # To be copied: never broken.
+        console.print(Text(f"   waste-assets show {row['example']}"), soft_wrap=True)
     console.print()
 
 
-def _cells(name: str, row: dict[str, Any]) -> list[str]:
+def _usage(console: Console, told: dict[str, Any]) -> None:
+    """By day, project and model, under one head."""
+    names = ("responses", "input", "writes", "reads", "output", "USD")
+    table = _table("by day", *names)
+    days = told["by_day"]
+    room = max(console.width - 58, 20)
+    shown = days[-_DAYS_SHOWN:] if len(days) <= _DAYS_SHOWN else days[1 - _DAYS_SHOWN :]
+    before = days[: len(days) - len(shown)]
+    if before:
+        table.add_row(*_cells(f"{len(before):,} days before", _sum(before)))
+    for row in shown:
+        table.add_row(*_cells(row["day"], row))
+    for column in ("project", "model"):
+        rows = told[f"by_{column}"]
+        kept = rows if len(rows) <= _OTHERS_SHOWN else rows[: _OTHERS_SHOWN - 1]
+        table.add_row(Text(f"by {column}", style="bold"))
+        for row in kept:
+            name = row[column] or "unknown"
+            table.add_row(*_cells(_shortened(name, room, of_path=column == "project"), row))
+        if rows[len(kept) :]:
+            rest = rows[len(kept) :]
+            table.add_row(*_cells(f"{len(rest):,} more", _sum(rest)))
+    table.add_row(*_cells("all", told["totals"]), style="bold")
+    console.print(table)
+
+
+def _cells(name: str, row: dict[str, Any]) -> list[str | Text]:
     return [
-        name,
+        Text(name),
         f"{row['responses']:,}",
-        f"{row['input_tokens']:,}",
-        f"{row['write_5m_tokens'] + row['write_1h_tokens']:,}",
-        f"{row['read_tokens']:,}",
-        f"{row['output_tokens']:,}",
+        _tokens(row["input_tokens"]),
+        _tokens(row["write_5m_tokens"] + row["write_1h_tokens"]),
+        _tokens(row["read_tokens"]),
+        _tokens(row["output_tokens"]),
         _usd(row["usd"]),
     ]
 
@@ -107,5 +209,37 @@ def _sum(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**summed, "usd": sum(priced) if priced else None}
 
 
+def _shortened(name: str, room: int, *, of_path: bool) -> str:
+    """What fits of a name: of a path its end, which says more than the beginning."""
+    if len(name) <= room:
+        return name
+    return "…" + name[1 - room :] if of_path else name[: room - 1] + "…"
+
+
 def _usd(value: float | None) -> str:
     return "unpriced" if value is None else f"${value:,.2f}"
+
+
+def _range(amounts: dict[str, Any]) -> str:
+    low, high = _usd(amounts["usd_direct"]), _usd(amounts["usd_avoidable"])
+    return low if low == high else f"{low} to {high}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    if row[name] is None:
+        return ""
+    low, high = (100 * row[f"{name}_{end}"] for end in ("low", "high"))
+    return f"{100 * row[name]:.0f} % ({low:.0f} to {high:.0f} %)"
+
+
+def _tokens(count: int) -> str:
+    """A count of tokens in three or four digits; `--json` has them all."""
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= 10 * size or (unit != "k" and count >= size):
+            value = count / size
+            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
+    return f"{count:,}"
