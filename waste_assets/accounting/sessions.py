@@ -80,26 +80,24 @@ class _Stream:
         columns: str,
         wanted: Sequence[str] | None,
     ) -> None:
-        parts = lake.parts(table, sorted(days))
+        rows = lake.read(table, days)
         self._con = con
         self._groups: Iterator[tuple[str, list[tuple[Any, ...]]]] = iter(())
         self._waiting: tuple[str, list[tuple[Any, ...]]] | None = None
-        if not parts:
+        if not rows.num_rows:
             return
         key = {"tool_calls": "tool_use_id", "context_blocks": "block_no"}.get(table.name, "epoch")
         # The partitions are in the order of their conversations; the file's own order decides
         # between rows of the same time.
+        con.register("rows", rows)
         con.execute(
             f"""
             SELECT session_id, agent, day, response_id, {key}, {columns}
-            FROM read_parquet(
-                $parts, hive_partitioning = true, hive_types = {{'day': DATE}},
-                file_row_number = true
-            )
+            FROM rows
             WHERE $wanted IS NULL OR session_id IN (SELECT unnest($wanted::VARCHAR[]))
-            ORDER BY session_id, agent <> 'main', agent, day, file_row_number
+            ORDER BY session_id, agent <> 'main', agent, row_no
             """,
-            {"parts": parts, "wanted": list(wanted) if wanted is not None else None},
+            {"wanted": list(wanted) if wanted is not None else None},
         )
         self._groups = self._read()
 
@@ -143,11 +141,13 @@ def _session(
     numbers: dict[str, int] = {}
     for _, agent, _, response_id, call_id, *values in calls:
         number = numbers[agent] = numbers.get(agent, -1) + 1
-        response = by_id[response_id]
-        response.calls.append(Call(call_id, response, number, *values))
+        # Without its response it is of turns that another process has just built anew, and this
+        # day will be, too.
+        if caller := by_id.get(response_id):
+            caller.calls.append(Call(call_id, caller, number, *values))
     for _, _, _, response_id, _, *values in blocks:
-        response = by_id[response_id]
-        response.blocks.append(Block(response, *values))
+        if reader := by_id.get(response_id):
+            reader.blocks.append(Block(reader, *values))
     for conversation in session.conversations:
         _link(conversation)
     return session

@@ -22,7 +22,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from waste_assets.accounting.crossings import shared_days
 from waste_assets.accounting.prices import price_charges
@@ -34,7 +33,6 @@ from waste_assets.lake.tables import (
     PARSED_TURNS,
     RAW_SESSIONS,
     TURN_TABLES,
-    Table,
 )
 from waste_assets.processes import Processes
 from waste_assets.transcripts import archive, facts
@@ -199,8 +197,8 @@ def _rows(
     """The published rows of `days`, day after day, each with its day."""
     near = set(days).union(*(holdings.related(day) for day in days))
     everywhere = near.union(*(copies.get(day, set()) for day in near))
-    usage = _lines(lake, LINE_USAGE, everywhere)
-    blocks = _lines(lake, LINE_BLOCKS, near)
+    usage = lake.read(LINE_USAGE, everywhere)
+    blocks = lake.read(LINE_BLOCKS, near)
     # Not copied into DuckDB: of most columns it reads none.
     con.register("all_usage", usage)
     con.register("all_blocks", blocks)
@@ -214,21 +212,6 @@ def _rows(
     price_charges(con, "charges", "priced")
     con.execute(_script("published"))
     return published(con, usage, blocks)
-
-
-def _lines(lake: Lake, table: Table, days: Iterable[date]) -> pa.Table:
-    """Rows of a line table, with their day and their number among them."""
-    schema = table.schema.append(pa.field("day", pa.date32()))
-    parts = [schema.empty_table()]
-    for day in sorted(days):
-        for path in lake.parts(table, [day]):
-            # Mapped: reading it otherwise takes twice as long.
-            with pq.ParquetFile(path, memory_map=True) as part:
-                rows = part.read(table.column_names, use_threads=False)
-            of_day = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
-            parts.append(rows.append_column(schema.field("day"), of_day))
-    lines = pa.concat_tables(parts).combine_chunks()
-    return lines.append_column("row_no", pa.array(np.arange(lines.num_rows, dtype=np.int32)))
 
 
 def _by_day(rows: pa.Table, days: list[date]) -> Iterator[tuple[date, pa.Table]]:
