@@ -25,6 +25,8 @@ class Proportion:
     items: int
     #: As many independent, equally weighted items would tell as much.
     effective: float
+    #: Items that said yes, unweighted; None where nothing was counted so.
+    hits: int | None = None
 
     def __str__(self) -> str:
         if self.value is None or self.low is None or self.high is None:
@@ -48,7 +50,8 @@ def proportion(items: Iterable[tuple[bool, float]]) -> Proportion:
         return Proportion(None, None, None, len(told), 0.0)
     value = sum(weight for yes, weight in told if yes) / total
     effective = total * total / sum(weight * weight for _, weight in told)
-    return Proportion(value, *wilson(value, effective), len(told), effective)
+    hits = sum(yes for yes, _ in told)
+    return Proportion(value, *wilson(value, effective), len(told), effective, hits)
 
 
 def bootstrap_share(clusters: Sequence[tuple[float, float]], seed: int = 0) -> Proportion:

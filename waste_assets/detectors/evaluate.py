@@ -226,12 +226,13 @@ def render(evaluation: Evaluation) -> str:
         if evaluation.missing
         else f"{evaluation.items} annotated calls.",
         "Shares are weighted by stratum; 95 % intervals by Wilson at the effective size.",
+        "In brackets behind them the annotated calls, unweighted.",
         "",
-        f"{'category':18}{'precision':>24}{'recall':>24}{'F1':>24}",
+        f"{'category':18}{'precision':>32}{'recall':>32}{'F1':>24}",
     ]
     for category, score in evaluation.categories.items():
-        cells = (score.precision, score.recall, score.f1)
-        lines.append(f"{category:18}" + "".join(f"{cell!s:>24}" for cell in cells))
+        cells = (_counted(score.precision), _counted(score.recall))
+        lines.append(f"{category:18}" + "".join(f"{c:>32}" for c in cells) + f"{score.f1!s:>24}")
     lines += [
         "",
         f"annotated none, but flagged: {evaluation.flagged_none} of "
@@ -252,6 +253,10 @@ def render(evaluation: Evaluation) -> str:
             f"{one.predicted}{f' ({one.why})' if one.why else ''}  {place}"
         )
     return "\n".join(lines)
+
+
+def _counted(share: Proportion) -> str:
+    return f"{share} ({share.hits or 0}/{share.items})"
 
 
 def _table(title: str, confusion: Mapping[tuple[str, str], tuple[int, float]]) -> list[str]:
