@@ -20,7 +20,7 @@ from waste_assets.transcripts.discover import SourceError, SourceFile, check_roo
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
-    from waste_assets.lake.state import CatalogEntry
+    from waste_assets.lake.catalog import CatalogEntry
     from waste_assets.plan import Plan
 
 #: A file may show a day in its middle only once it is known line by line.

@@ -7,6 +7,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from waste_assets.collector import at_rest
+
 
 @contextmanager
 def large_imports() -> Iterator[None]:
@@ -15,13 +17,10 @@ def large_imports() -> Iterator[None]:
     They make a million objects that live as long as the process. The garbage collector would
     look at all of them, again and again: meanwhile it rests, and afterwards it leaves them alone.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        # At the end it takes them apart as ever.
-        atexit.register(gc.unfreeze)
-        if was_enabled:
-            gc.enable()
+    with at_rest():
+        try:
+            yield
+        finally:
+            gc.freeze()
+            # At the end it takes them apart as ever.
+            atexit.register(gc.unfreeze)

@@ -14,8 +14,9 @@ import duckdb
 from waste_assets.accounting import turns
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.state import CatalogEntry, State
+from waste_assets.lake.state import State
 from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive

@@ -7,9 +7,13 @@ zone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +29,6 @@ class Block:
     chars: int | None
     content_hash: str | None
     tool_use_id: str | None
-    transcript: str | None
     line_no: int | None
 
     @property
@@ -51,7 +54,6 @@ class Call:
     input_chars: int
     #: 'ok', 'error' or 'no_result'.
     outcome: str
-    result_ts: datetime | None
     result_chars: int
     result_hash: str | None
     #: `toolUseResult.type` or status: text, file_unchanged, create, update, async_launched, …
@@ -70,7 +72,6 @@ class Call:
     changed_chars: int | None
     #: Agent that the call started.
     subagent: str | None
-    subagent_tokens: int | None
     transcript: str
     line_no: int
     result_transcript: str | None
@@ -91,11 +92,6 @@ class Call:
     def failed(self) -> bool:
         """The result says that the call failed."""
         return self.outcome == "error"
-
-    @property
-    def end_ts(self) -> datetime:
-        """When the result came, or when the call was made."""
-        return self.result_ts or self.ts
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +124,6 @@ class Response:
     has_thinking: bool
     prompt_tokens: int
     epoch: str
-    epoch_position: int
     #: On the first response of an epoch: first, compaction, shrink or inherited.
     epoch_start: str | None
     #: USD by kind; None where the model has no price.
@@ -140,10 +135,7 @@ class Response:
     usd: float | None
     #: USD per million tokens; None where the model has no price.
     rate_input: float | None
-    rate_write_5m: float | None
-    rate_write_1h: float | None
     rate_read: float | None
-    rate_output: float | None
     project: str | None
     transcript: str
     line_no: int
@@ -170,8 +162,23 @@ class Response:
         return self.stop_reason is not None
 
 
+class _Memory:
+    """Something that several detectors ask the same of."""
+
+    @cached_property
+    def _found(self) -> dict[Callable[[Any], Any], Any]:
+        return {}
+
+    def once(self, find: Callable[[Self], T]) -> T:
+        """What `find` says of this, found once and held as long as this itself."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: T = self._found[find]
+        return found
+
+
 @dataclass(eq=False)
-class Conversation:
+class Conversation(_Memory):
     """One chain of responses: the main thread of a session, or one subagent."""
 
     session: Session = field(repr=False)
@@ -200,7 +207,7 @@ class Conversation:
 
 
 @dataclass(eq=False)
-class Session:
+class Session(_Memory):
     """All conversations of one session id; the main thread first."""
 
     id: str
@@ -220,3 +227,17 @@ class Session:
             for call in conversation.calls
             if call.subagent
         }
+
+    def release(self) -> None:
+        """Take the session apart, once nobody needs it.
+
+        Its parts hold one another, so that they would wait for the garbage collector, which
+        would look at all that lives to find them.
+        """
+        for conversation in self.conversations:
+            for response in conversation.responses:
+                response.calls.clear()
+                response.blocks.clear()
+                response.output_block = None
+            vars(conversation).clear()
+        vars(self).clear()

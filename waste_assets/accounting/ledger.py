@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -188,6 +188,7 @@ class _Owners:
         self.stretches = _resolved(own, ranks)
         self._starts = [start for _, _, start, _ in self.stretches]
         self._keys = [_key(findings[finding]) for finding, *_ in self.stretches]
+        #: By owner, how much it owns of the first n stretches.
         self._before: dict[tuple[str, bool], list[int]] = {
             key: [0] for key in sorted(set(self._keys))
         }
@@ -195,11 +196,14 @@ class _Owners:
             for other, sums in self._before.items():
                 sums.append(sums[-1] + (end - start if other == key else 0))
 
-    def parts(self, price: PromptPrice) -> dict[tuple[str, bool], list[int]]:
+    def parts(self, price: PromptPrice) -> Iterator[tuple[tuple[str, bool], list[int]]]:
         """Tokens by owner: read, written for an hour, for five minutes, sent uncached."""
-        parts: dict[tuple[str, bool], list[int]] = {}
         places = [self._place(bound) for bound in price.bounds]
+        last, within = places[-1]
         for key, sums in self._before.items():
+            # Most owners come in later than most prompts.
+            if not sums[last] and not (within and self._keys[last] == key):
+                continue
             counts, before = [], 0
             for index, inside in places:
                 upto = sums[index]
@@ -207,9 +211,7 @@ class _Owners:
                     upto += inside
                 counts.append(upto - before)
                 before = upto
-            if before:
-                parts[key] = counts
-        return parts
+            yield key, counts
 
     def within(self, start: int, end: int) -> int:
         """Owned tokens between two places."""
@@ -276,11 +278,11 @@ class _Owned:
         self,
         response: Response,
         price: PromptPrice,
-        parts: dict[tuple[str, bool], list[int]],
+        parts: Iterable[tuple[tuple[str, bool], list[int]]],
     ) -> None:
         """Give the owners of stretches of the context their part of a prompt."""
         rates = price.rates
-        for (category, is_candidate), (read, write_1h, write_5m, uncached) in parts.items():
+        for (category, is_candidate), (read, write_1h, write_5m, uncached) in parts:
             share = self._share(response, category)
             share.read_tokens += read
             share.write_1h_tokens += write_1h
@@ -372,18 +374,31 @@ class _Owned:
         for conversation in session.conversations:
             for response in conversation.responses:
                 shares = self._shares.setdefault(response.id, {})
-                others = list(shares.values())
+                owned = Share()
+                for share in shares.values():
+                    owned.input_tokens += share.input_tokens
+                    owned.write_5m_tokens += share.write_5m_tokens
+                    owned.write_1h_tokens += share.write_1h_tokens
+                    owned.read_tokens += share.read_tokens
+                    owned.output_tokens += share.output_tokens
+                    owned.usd += share.usd
                 shares[PRODUCTIVE] = Share(
-                    response.input_tokens - sum(s.input_tokens for s in others),
-                    response.write_5m_tokens - sum(s.write_5m_tokens for s in others),
-                    response.write_1h_tokens - sum(s.write_1h_tokens for s in others),
-                    response.read_tokens - sum(s.read_tokens for s in others),
-                    response.output_tokens - sum(s.output_tokens for s in others),
-                    (response.usd or 0.0) - sum(s.usd for s in others),
+                    response.input_tokens - owned.input_tokens,
+                    response.write_5m_tokens - owned.write_5m_tokens,
+                    response.write_1h_tokens - owned.write_1h_tokens,
+                    response.read_tokens - owned.read_tokens,
+                    response.output_tokens - owned.output_tokens,
+                    (response.usd or 0.0) - owned.usd,
                 )
 
     def _share(self, response: Response, category: str) -> Share:
-        return self._shares.setdefault(response.id, {}).setdefault(category, Share())
+        shares = self._shares.get(response.id)
+        if shares is None:
+            shares = self._shares[response.id] = {}
+        share = shares.get(category)
+        if share is None:
+            share = shares[category] = Share()
+        return share
 
     @staticmethod
     def _pay(share: Share, usd: float, is_candidate: bool) -> None:

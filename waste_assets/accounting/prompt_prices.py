@@ -58,6 +58,7 @@ class CarryPrices:
     def of(self, stretches: Sequence[tuple[int, int, int]]) -> list[float]:
         """USD of each stretch: (position of the first response in the epoch, start, end)."""
         bends = sorted({bound for price in self._prices for bound in price.bounds})
+        place = {bound: n for n, bound in enumerate(bends)}
         tree = _Fenwick(len(bends))
         base = 0.0
         found = [0.0] * len(stretches)
@@ -74,12 +75,12 @@ class CarryPrices:
                 entered -= 1
                 price = self._prices[entered]
                 base += price.rates[0]
-                for n, bound in enumerate(price.bounds):
-                    # Beyond the prompt there is nothing to pay.
-                    after = price.rates[n + 1] if n + 1 < len(price.rates) else 0.0
-                    change = after - price.rates[n]
+                # Beyond the prompt there is nothing to pay.
+                after = (*price.rates[1:], 0.0)
+                for bound, rate, next_rate in zip(price.bounds, price.rates, after, strict=True):
+                    change = next_rate - rate
                     if change:
-                        tree.add(bisect_left(bends, bound), change, change * bound)
+                        tree.add(place[bound], change, change * bound)
             found[i] = upto(end) - upto(start)
         return found
 

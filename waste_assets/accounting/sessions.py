@@ -20,27 +20,28 @@ def _time(column: str) -> str:
     return f"make_timestamp(epoch_us({column}))"
 
 
+#: Of each table the session, what places the row in it, and the fields of its object in order.
 _RESPONSE = (
-    f"{_time('ts')}, {_time('last_ts')}, model, stop_reason, effort, speed, version, miss_reason, "
-    "input_tokens, write_5m_tokens, write_1h_tokens, read_tokens, output_tokens, thinking_tokens, "
-    "text_chars, thinking_chars, has_thinking, prompt_tokens, epoch, epoch_position, epoch_start, "
-    "usd_input, usd_write_5m, usd_write_1h, usd_read, usd_output, usd, rate_input, rate_write_5m, "
-    "rate_write_1h, rate_read, rate_output, project, transcript, line_no"
+    f"session_id, agent, response_id, day, {_time('ts')}, {_time('last_ts')}, model, stop_reason, "
+    "effort, speed, version, miss_reason, input_tokens, write_5m_tokens, write_1h_tokens, "
+    "read_tokens, output_tokens, thinking_tokens, text_chars, thinking_chars, has_thinking, "
+    "prompt_tokens, epoch, epoch_start, usd_input, usd_write_5m, usd_write_1h, usd_read, "
+    "usd_output, usd, rate_input, rate_read, project, transcript, line_no"
 )
 _CALL = (
-    f"{_time('ts')}, tool_name, target, coalesce(input_text, ''), input_hash, input_chars, "
-    f"outcome, {_time('result_ts')}, coalesce(result_chars, 0), result_hash, result_kind, "
-    "coalesce(result_text, ''), denial, first_line, shown_lines, file_lines, added_lines, "
-    "removed_lines, changed_chars, subagent, subagent_tokens, transcript, line_no, "
+    f"session_id, agent, response_id, tool_use_id, {_time('ts')}, tool_name, target, "
+    "coalesce(input_text, ''), input_hash, input_chars, outcome, coalesce(result_chars, 0), "
+    "result_hash, result_kind, coalesce(result_text, ''), denial, first_line, shown_lines, "
+    "file_lines, added_lines, removed_lines, changed_chars, subagent, transcript, line_no, "
     "result_transcript, result_line_no"
 )
 _BLOCK = (
-    "kind, subtype, basis, start_token, end_token, chars, content_hash, tool_use_id, transcript, "
-    "line_no"
+    "session_id, response_id, kind, subtype, basis, start_token, end_token, chars, content_hash, "
+    "tool_use_id, line_no"
 )
 #: Characters of text to a token, where thinking that is not on record hides the true ratio.
 _CHARS_PER_TOKEN = 3.5
-_ROWS = 20_000
+_ROWS = 2_000
 
 
 def sessions(
@@ -69,7 +70,7 @@ def sessions(
 
 
 class _Stream:
-    """The rows of one table, session by session: (session, agent, day, response, *columns)."""
+    """The rows of one table, session by session."""
 
     def __init__(
         self,
@@ -86,13 +87,12 @@ class _Stream:
         self._waiting: tuple[str, list[tuple[Any, ...]]] | None = None
         if not rows.num_rows:
             return
-        key = {"tool_calls": "tool_use_id", "context_blocks": "block_no"}.get(table.name, "epoch")
         # The partitions are in the order of their conversations; the file's own order decides
         # between rows of the same time.
         con.register("rows", rows)
         con.execute(
             f"""
-            SELECT session_id, agent, day, response_id, {key}, {columns}
+            SELECT {columns}
             FROM rows
             WHERE $wanted IS NULL OR session_id IN (SELECT unnest($wanted::VARCHAR[]))
             ORDER BY session_id, agent <> 'main', agent, row_no
@@ -134,20 +134,20 @@ def _session(
     for agent, rows in groupby(turns, key=itemgetter(1)):
         conversation = Conversation(session, agent)
         session.conversations.append(conversation)
-        for number, (_, _, day, response_id, _, *values) in enumerate(rows):
-            response = Response(conversation, response_id, number, day, *values)
+        for number, row in enumerate(rows):
+            response = Response(conversation, row[2], number, *row[3:])
             conversation.responses.append(response)
-            by_id[response_id] = response
+            by_id[response.id] = response
     numbers: dict[str, int] = {}
-    for _, agent, _, response_id, call_id, *values in calls:
-        number = numbers[agent] = numbers.get(agent, -1) + 1
-        # Without its response it is of turns that another process has just built anew, and this
-        # day will be, too.
-        if caller := by_id.get(response_id):
-            caller.calls.append(Call(call_id, caller, number, *values))
-    for _, _, _, response_id, _, *values in blocks:
-        if reader := by_id.get(response_id):
-            reader.blocks.append(Block(reader, *values))
+    # Without its response a row is of turns that another process has just built anew, and this
+    # day will be, too.
+    for row in calls:
+        if caller := by_id.get(row[2]):
+            number = numbers[row[1]] = numbers.get(row[1], -1) + 1
+            caller.calls.append(Call(row[3], caller, number, *row[4:]))
+    for row in blocks:
+        if reader := by_id.get(row[1]):
+            reader.blocks.append(Block(reader, *row[2:]))
     for conversation in session.conversations:
         _link(conversation)
     return session

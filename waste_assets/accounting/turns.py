@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from waste_assets.accounting.crossings import shared_days
+from waste_assets.accounting.footers import INPUTS, RESPONSES, SESSIONS
 from waste_assets.accounting.prices import price_charges
 from waste_assets.accounting.published import published
 from waste_assets.lake.lake import Lake
@@ -40,8 +41,6 @@ from waste_assets.transcripts.days import Calendar
 
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "1"
-#: Notes in the footers of the turns: what they were made from, whose they are, how many.
-INPUTS, SESSIONS, RESPONSES = "waste.inputs", "waste.sessions", "waste.responses"
 #: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
 _BATCH_LINES = 160_000
 

@@ -92,15 +92,31 @@ def _rows_of_all() -> str:
 
 
 def _unlike_the_twin() -> str:
-    """Rows that only one of a published table and its Parquet file has."""
+    """Rows that only one of a published table and its Parquet file has.
+
+    Rows are compared by their hashes: to sort them out by all their columns takes ten times as
+    long as all else here.
+    """
     return "\nUNION ALL BY NAME\n".join(
         f"""SELECT NULL::DATE AS day, '{table.name}' AS table_name, place, row_text
 FROM (
-    (SELECT 'database only' AS place, t::VARCHAR AS row_text FROM (
-        FROM bi.{table.name} EXCEPT ALL FROM twin_{table.name}) AS t)
+    WITH differing AS (
+        SELECT hash, sum(published) AS published
+        FROM (
+            SELECT hash(t) AS hash, 1 AS published FROM bi.{table.name} AS t
+            UNION ALL
+            SELECT hash(t), -1 FROM twin_{table.name} AS t
+        )
+        GROUP BY hash
+        HAVING sum(published) <> 0
+    )
+    SELECT 'database only' AS place, t::VARCHAR AS row_text
+    FROM bi.{table.name} AS t
+    JOIN differing ON hash(t) = hash AND published > 0
     UNION ALL
-    (SELECT 'Parquet only', t::VARCHAR FROM (
-        FROM twin_{table.name} EXCEPT ALL FROM bi.{table.name}) AS t)
+    SELECT 'Parquet only', t::VARCHAR
+    FROM twin_{table.name} AS t
+    JOIN differing ON hash(t) = hash AND published < 0
 )"""
         for table in MART_TABLES
     )

@@ -35,7 +35,9 @@ _LARGE = 2_000
 #: So many responses must follow: what was asked last needs no further calls.
 _FOLLOWING = 10
 #: A name of a file is one or several of these.
-_words = re.compile(r"[\w.+@#%~$-]+").findall
+_WORDS = re.compile(r"[\w.+@#%~$-]+")
+#: Blanks for all other characters of plain text, which is four times as fast as the pattern.
+_BLANKED = str.maketrans({chr(c): " " for c in range(128) if not _WORDS.match(chr(c))})
 
 
 def detect(session: Session, settings: Settings) -> Iterator[Flag]:
@@ -175,6 +177,10 @@ def _never_named(names: dict[int, str], calls: list[Call]) -> list[Call]:
             found.append(call)
         words.update(_words(call.input_text))
     return found[::-1]
+
+
+def _words(text: str) -> list[str]:
+    return text.translate(_BLANKED).split() if text.isascii() else _WORDS.findall(text)
 
 
 DETECTOR = Detector(CATEGORY, "inefficient", "1", detect)

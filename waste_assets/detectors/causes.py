@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.detectors.cause_rules import Attempt, Fault, Rule, rules_for
@@ -55,15 +54,13 @@ class Failure:
 def failures(conversation: Conversation) -> dict[str, Failure]:
     """The failures of a conversation by call id; time is linear in its calls.
 
-    They are found once, as long as the conversation is held.
+    They are found once, and held by the conversation itself.
     """
-    known = _known.get(conversation)
-    if known is None:
-        known = _known[conversation] = dict(_failures(conversation.calls))
-    return known
+    return conversation.once(_failures_by_id)
 
 
-_known: WeakKeyDictionary[Conversation, dict[str, Failure]] = WeakKeyDictionary()
+def _failures_by_id(conversation: Conversation) -> dict[str, Failure]:
+    return dict(_failures(conversation.calls))
 
 
 def _failures(calls: Sequence[Call]) -> Iterator[tuple[str, Failure]]:

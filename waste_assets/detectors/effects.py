@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -200,15 +198,15 @@ class World:
         self.events: list[tuple[Call, Effect]] = []
         self._place: dict[str, int] = {}
         #: For each reach, the places of the calls that reach so far or farther.
-        self._reaching: dict[Reach, list[int]] = defaultdict(list)
+        self._reaching: list[list[int]] = [[] for _ in Reach]
         self._writes: list[int] = []
         for place, (_, _, _, call) in enumerate(placed):
             # The calls of a subagent that is on record are among the events.
             effect = Effect() if call.subagent in told else of(call)
             self.events.append((call, effect))
             self._place[call.id] = place
-            for reach in range(Reach.STATE, effect.reach + 1):
-                self._reaching[Reach(reach)].append(place)
+            for places in self._reaching[1 : effect.reach + 1]:
+                places.append(place)
             if effect.writes:
                 self._writes.append(place)
 
@@ -236,15 +234,9 @@ class World:
         return False
 
 
-_worlds: WeakKeyDictionary[Session, World] = WeakKeyDictionary()
-
-
 def world(session: Session) -> World:
-    """The world of a session; made once, as long as the session is held."""
-    known = _worlds.get(session)
-    if known is None:
-        known = _worlds[session] = World(session)
-    return known
+    """The world of a session; made once, and held by the session itself."""
+    return session.once(World)
 
 
 def touches(effect: Effect, path: str) -> bool:

@@ -148,7 +148,7 @@ class _Reader:
         self._known: set[tuple[str, str]] = set()
         #: When a path was last written, and when any file may have been, by reach.
         self._written: dict[str, int] = {}
-        self._reached = dict.fromkeys(Reach, -1)
+        self._reached = [-1 for _ in Reach]
         self._last_write = -1
         #: When the user last spoke in a conversation, and when the harness said that a file had
         #: been edited by others.
@@ -175,7 +175,7 @@ class _Reader:
         for path in effect.writes:
             self._written[path] = self._last_write = place
         for reach in range(Reach.STATE, effect.reach + 1):
-            self._reached[Reach(reach)] = place
+            self._reached[reach] = place
 
     def _hear(self, place: int, response: Response) -> None:
         agent = response.conversation.agent

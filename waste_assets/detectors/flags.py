@@ -15,16 +15,18 @@ from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from functools import cache, partial
 from importlib.resources import files
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
 
-from waste_assets.accounting import turns
+from waste_assets.accounting import footers
 from waste_assets.accounting.claims import basis_of, whole_call
 from waste_assets.accounting.conversation import Call, Conversation, Response, Session
 from waste_assets.accounting.ledger import Observation, Settlement, settle
 from waste_assets.accounting.sessions import sessions
 from waste_assets.accounting.text_sizes import text_sizes
+from waste_assets.collector import at_rest
 from waste_assets.detectors import causes
 from waste_assets.detectors.flag import Flag, Settings
 from waste_assets.detectors.registry import detect, detectors
@@ -46,9 +48,12 @@ RULES = "1"
 #: What decides about rows: rules, prices, and what is taken out of texts.
 _CODE = ("waste_assets.detectors", "waste_assets.accounting", "waste_assets.redaction")
 _INPUTS = "waste.inputs"
-_BATCH_RESPONSES = 12_000
-#: Transcript behind a response: says whether there is enough work for several processes.
-_BYTES_PER_RESPONSE = 14_000
+#: A batch ends where no session goes on, from so many responses on; at the latest after so many.
+#: A session that lies in two batches is read twice.
+_LEAST_RESPONSES, _MOST_RESPONSES = 3_000, 12_000
+#: Transcript that takes as long to read as a response takes here: says whether there is enough
+#: work for several processes.
+_BYTES_PER_RESPONSE = 8_000
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ class Active:
         """Read from the footers of the turns."""
         found = {day: lake.notes(PARSED_TURNS, day) for day in lake.days(PARSED_TURNS)}
         return cls(
-            {day: json.loads(notes[turns.SESSIONS]) for day, notes in found.items()},
-            {day: notes[turns.INPUTS] for day, notes in found.items()},
-            {day: int(notes[turns.RESPONSES]) for day, notes in found.items()},
+            {day: json.loads(notes[footers.SESSIONS]) for day, notes in found.items()},
+            {day: notes[footers.INPUTS] for day, notes in found.items()},
+            {day: int(notes[footers.RESPONSES]) for day, notes in found.items()},
         )
 
     def related(self, days: Iterable[date]) -> dict[date, set[date]]:
@@ -127,19 +132,24 @@ def build(
     wanted = [day for day in sorted(set(days)) if day in active.sessions]
     related = active.related(wanted)
     inputs = {day: active.inputs(day, related[day], settings) for day in wanted}
-    batches = list(_batches(wanted, active.rows))
+    batches = list(_batches(wanted, active.rows, related))
     counted = [sum(active.rows[day] for day in b) * _BYTES_PER_RESPONSE for b in batches]
     function = partial(_build_batch, lake, active.sessions, related, inputs, settings)
     processes.each(function, batches, counted, watch("Finding waste", sum(counted)))
 
 
-def _batches(days: list[date], rows: dict[date, int]) -> Iterator[list[date]]:
+def _batches(
+    days: list[date], rows: dict[date, int], related: dict[date, set[date]]
+) -> Iterator[list[date]]:
     batch: list[date] = []
     size = 0
-    for day in days:
+    until = date.min
+    for day, following in zip_longest(days, days[1:]):
         batch.append(day)
         size += rows[day]
-        if size >= _BATCH_RESPONSES:
+        until = max(until, *related[day])
+        goes_on = following is not None and until >= following
+        if size >= (_MOST_RESPONSES if goes_on else _LEAST_RESPONSES):
             yield batch
             batch, size = [], 0
     if batch:
@@ -158,11 +168,15 @@ def _build_batch(
     near = sorted(set().union(*(related[day] for day in days)))
     wanted = sorted(set().union(*(active[day] for day in days)))
     rows = {table: _Rows(table, days) for table in FLAG_TABLES}
-    for session in sessions(lake, near, wanted):
-        _add(session, settings, rows)
-    for table, found in rows.items():
-        for day in days:
-            lake.write(table, day, found.table(day), {_INPUTS: inputs[day]})
+    # A session is a hundred thousand objects that hold one another, and is released by hand.
+    with at_rest():
+        for session in sessions(lake, near, wanted):
+            _add(session, settings, rows)
+            session.release()
+    # The ledger comes last: its notes say that a day is done.
+    for table in sorted(FLAG_TABLES, key=lambda table: table is TOKEN_LEDGER):
+        for day, part in rows[table].parts():
+            lake.write(table, day, part, {_INPUTS: inputs[day]})
 
 
 def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None:
@@ -175,13 +189,8 @@ def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None
     observations = [Observation(tuple(whole_call(call))) for call, _ in failed]
     settlement = settle(session, flags, observations)
     _add_flags(flags, settlement, rows[HEURISTIC_FLAGS])
-    for (call, failure), cost in zip(failed, settlement.observed, strict=True):
-        row = _failure_row(call, failure, cost.usd_direct)
-        rows[FAILED_CALLS].add(call.response.day, row)
-    for conversation in session.conversations:
-        for response in conversation.responses:
-            for row in _ledger_rows(response, settlement):
-                rows[TOKEN_LEDGER].add(response.day, row)
+    _add_failures(failed, settlement, rows[FAILED_CALLS])
+    _add_shares(session, settlement, rows[TOKEN_LEDGER])
     for day, model, text_kind, size in text_sizes(session):
         row = {"session_id": session.id, "model": model, "text_kind": text_kind, **asdict(size)}
         rows[TEXT_SIZES].add(day, row)
@@ -196,6 +205,8 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
     dimensions = {detector.category: detector.dimension for detector in detectors()}
     for flag, cost in zip(flags, settlement.costs, strict=True):
         response = flag.response
+        if response.day not in rows:
+            continue
         first, last = (flag.calls[0], flag.calls[-1]) if flag.calls else (None, None)
         rows.add(
             response.day,
@@ -227,11 +238,28 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
         )
 
 
+def _add_failures(
+    failed: list[tuple[Call, causes.Failure]], settlement: Settlement, rows: _Rows
+) -> None:
+    for (call, failure), cost in zip(failed, settlement.observed, strict=True):
+        if call.response.day in rows:
+            rows.add(call.response.day, _failure_row(call, failure, cost.usd_direct))
+
+
+def _add_shares(session: Session, settlement: Settlement, rows: _Rows) -> None:
+    for conversation in session.conversations:
+        for response in conversation.responses:
+            if response.day in rows:
+                for row in _ledger_rows(response, settlement):
+                    rows.add(response.day, row)
+
+
 def _ledger_rows(response: Response, settlement: Settlement) -> Iterator[dict[str, Any]]:
     priced = response.usd is not None
+    place = _place(response)
     for category, share in settlement.shares[response.id].items():
         yield {
-            **_place(response),
+            **place,
             "category": category,
             "input_tokens": share.input_tokens,
             "write_5m_tokens": share.write_5m_tokens,
@@ -291,16 +319,24 @@ class _Rows:
         self._table = table
         self._days: dict[date, list[dict[str, Any]]] = {day: [] for day in days}
 
+    def __contains__(self, day: date) -> bool:
+        return day in self._days
+
     def add(self, day: date, row: dict[str, Any]) -> None:
         """Keep a row of a day."""
         if day in self._days:
             self._days[day].append(row)
 
-    def table(self, day: date) -> pa.Table:
-        """The rows of a day, in the order in which they were found."""
-        rows = self._days[day]
+    def parts(self) -> Iterator[tuple[date, pa.Table]]:
+        """The rows of each day, in the order in which they were found."""
+        # All days at once: an array costs as much to begin as a hundred values.
+        rows = [row for found in self._days.values() for row in found]
         columns = [
             pa.array([row[column.name] for row in rows], column.type)
             for column in self._table.columns
         ]
-        return pa.Table.from_arrays(columns, schema=self._table.schema)
+        table = pa.Table.from_arrays(columns, schema=self._table.schema)
+        start = 0
+        for day, found in self._days.items():
+            yield day, table.slice(start, len(found))
+            start += len(found)

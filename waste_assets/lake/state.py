@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from waste_assets.faults import Fault
+from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.tables import SCHEMA_VERSION
 
 _metadata = sa.MetaData()
@@ -40,21 +40,6 @@ _CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", 
 
 class StateError(Fault):
     """The data root cannot be used."""
-
-
-@dataclass(frozen=True)
-class CatalogEntry:
-    """What one source file held when it had this size and modification time."""
-
-    path: str
-    transcript: str
-    size: int
-    mtime_ns: int
-    lines: int
-    #: Bytes of a last line that was still being written, left for the next reading.
-    pending_bytes: int = 0
-    #: Digest of the file's lines of each day.
-    days: dict[date, str] = field(default_factory=dict)
 
 
 class State:

@@ -18,7 +18,6 @@ SELECT
     project,
     model,
     min(ts) AS first_ts,
-    min((ts, response_id)) AS first_response,
     max(last_ts) AS last_ts,
     count(*) AS responses,
     count(*) FILTER (NOT usage_final) AS lower_bound_responses,
@@ -67,7 +66,7 @@ ORDER BY ALL;
 CREATE TABLE session_usage AS
 SELECT
     session_id,
-    shown_project(arg_min(project, first_response)) AS project,
+    shown_project(arg_min(project, (first_ts, project))) AS project,
     min(first_ts) AS first_ts,
     max(last_ts) AS last_ts,
     count(DISTINCT agent) FILTER (agent <> 'main') AS subagents,

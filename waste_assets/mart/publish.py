@@ -84,7 +84,9 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             # to open and decode them.
             con.execute(
                 "SET memory_limit = '384MB'; SET threads = 1; SET preserve_insertion_order = true; "
-                "SET parquet_metadata_cache = true"
+                "SET parquet_metadata_cache = true; "
+                # What is committed goes into the file at once, and not by way of a log.
+                "SET checkpoint_threshold = '1KB'"
             )
             for name, table in _SOURCES.items():
                 _view(con, name, lake, table)

@@ -12,14 +12,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake, PartitionWriter
-from waste_assets.lake.state import CatalogEntry, State
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.discover import SourceFile
@@ -31,6 +32,9 @@ from waste_assets.transcripts.lines import (
     read_pieces,
     read_whole,
 )
+
+if TYPE_CHECKING:
+    from waste_assets.lake.state import State
 
 #: A day's lines are written when so many bytes of them wait, or so many of all days.
 _DAY_BYTES = 8 << 20

@@ -1,0 +1,22 @@
+"""What the catalog says of a source file; apart from the database that holds it, which takes long
+to import and which the processes that read files have no use for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """What one source file held when it had this size and modification time."""
+
+    path: str
+    transcript: str
+    size: int
+    mtime_ns: int
+    lines: int
+    #: Bytes of a last line that was still being written, left for the next reading.
+    pending_bytes: int = 0
+    #: Digest of the file's lines of each day.
+    days: dict[date, str] = field(default_factory=dict)
