@@ -1,0 +1,1 @@
+"""What goes wrong, counted over the whole corpus: fingerprints, families, estimates, remedies."""

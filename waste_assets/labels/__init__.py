@@ -1,0 +1,1 @@
+"""What rules cannot judge, asked of a small model: questions, answers, and what they cost."""
