@@ -186,7 +186,12 @@ LINE_BLOCKS = Table(
         Column("response_id", LABEL, "The response whose output this is."),
         Column("tool_use_id", LABEL, "The tool call that this is, or answers."),
         Column("tool_name", LABEL, "Tool called."),
-        Column("target", pa.string(), "What the call is about: a path, command, URL or pattern."),
+        Column(
+            "target",
+            pa.string(),
+            "What the call is about: a path, command, URL or pattern. Of what was injected, the "
+            "file, the hook, or how it begins.",
+        ),
         Column("input_hash", pa.string(), "Hash of the call's input: equal input, equal hash."),
         _required("chars", pa.int64(), "Size of the text.", "characters"),
         Column("content_hash", pa.string(), "Hash of the text: equal text, equal hash."),
@@ -407,6 +412,7 @@ CONTEXT_BLOCKS = Table(
         _tokens("end_token", "Where it ends: start + tokens."),
         Column("chars", pa.int64(), "Size of its text.", "characters"),
         Column("content_hash", pa.string(), "Hash of its text: equal text, equal hash."),
+        Column("name", pa.string(), "Of what was injected: the file, the hook, or how it begins."),
         Column("tool_use_id", LABEL, "The call whose result it is."),
         Column("source_response_id", LABEL, "The response whose output it is."),
         Column("transcript", LABEL, "Transcript it came from."),
