@@ -64,10 +64,10 @@ class AppliedRemedies:
             columns.remedy_id, columns.project, columns.is_withdrawn, columns.on_day
         ).order_by(columns.id)
         with self._engine.connect() as connection:
-            return list(_latest(connection.execute(query).all()))
+            return _latest([tuple(row) for row in connection.execute(query)])
 
 
-def _latest(rows: Iterable[sa.Row[Any]]) -> list[Applied]:
+def _latest(rows: Iterable[tuple[Any, ...]]) -> list[Applied]:
     """What counts of the record: the last time that each was applied, and its end."""
     latest: dict[tuple[str, str | None], Applied] = {}
     for remedy_id, project, is_withdrawn, on_day in rows:
