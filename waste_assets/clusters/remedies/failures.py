@@ -8,7 +8,6 @@ from waste_assets.clusters.remedies.remedy import (
     Remedy,
     Told,
     Words,
-    as_json,
     at_start,
     deny,
     env,
@@ -176,8 +175,9 @@ BY_CLUSTER: dict[str, Remedy] = {
         "web pages that refuse",
         "Deny the sites that always refuse, so that other ways are taken at once.",
         Kind.SETTINGS,
-        deny("WebFetch(domain:{name})", "WebFetch(domain:example.com)"),
+        deny("WebFetch(domain:{name})"),
         words.hosts,
+        unnamed=(Kind.CLAUDE_MD, lines(_WALL)),
     ),
     "web_wall/shell": _line("rate-limits", "APIs that refuse or limit requests", _WALL),
     "stale_auth/shell": Remedy(
@@ -419,11 +419,3 @@ REPEATED = _line(
     "Never run a failed command again before something has changed: the code, the input, the "
     "environment.",
 )
-
-
-def of_failure(cluster_id: str, cause: str) -> Remedy:
-    """The remedy of a cluster of failures."""
-    return BY_CLUSTER.get(cluster_id) or BY_CAUSE.get(cause, OTHER)
-
-
-__all__ = ["BY_CAUSE", "BY_CLUSTER", "OTHER", "REPEATED", "as_json", "of_failure"]

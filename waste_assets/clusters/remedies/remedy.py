@@ -71,6 +71,15 @@ class Remedy:
     words: Words | None = None
     #: Nothing private can be among these words: they are from a list, or the names of tools.
     are_public: bool = False
+    #: What it is where nothing may be named.
+    unnamed: tuple[Kind, Write] | None = None
+
+    def change(self, told: Told) -> tuple[Kind, str]:
+        """What kind of change it is for these findings, and the text to copy."""
+        if self.unnamed is not None and not told.names:
+            kind, write = self.unnamed
+            return kind, write(told)
+        return self.kind, self.write(told)
 
 
 def lines(*general: str, named: str = "") -> Write:

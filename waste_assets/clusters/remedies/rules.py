@@ -6,6 +6,7 @@ from waste_assets.clusters.remedies import words
 from waste_assets.clusters.remedies.remedy import (
     Kind,
     Remedy,
+    as_json,
     deny,
     env,
     instead,
@@ -332,11 +333,9 @@ INJECTED: dict[str, Remedy] = {
         "instruction files that are loaded again and again",
         "Exclude instruction files that are not needed, or shorten them.",
         Kind.SETTINGS,
-        lambda told: settings(
-            claudeMdExcludes=[f"**/{name.lstrip('~/')}" for name in told.names]
-            or ["**/vendor/**/CLAUDE.md"]
-        )(told),
+        lambda told: as_json({"claudeMdExcludes": [f"**/{n.lstrip('~/')}" for n in told.names]}),
         words.injected,
+        unnamed=(Kind.PROMPT, typed("/memory")),
     ),
     "skill_listing": Remedy(
         "skill-list",
