@@ -61,11 +61,12 @@ GROUP BY s.session_id, s.project
 ORDER BY s.session_id;
 
 -- How often each thing happened in a session: failures that are a fault, by family and by the rule
--- that knew them, and certain and likely findings of other kinds.
+-- that knew them, and certain and likely findings of other kinds. Calls that were cancelled because
+-- one beside them failed have no cause of their own.
 CREATE TEMP TABLE occurrences AS
 SELECT session_id, 'cause' AS kind, cause AS key, count(*) AS times
 FROM failed_calls
-WHERE fault NOT IN ('feedback', 'user')
+WHERE fault NOT IN ('feedback', 'user') AND cause <> 'sibling_cancelled'
 GROUP BY ALL
 UNION ALL
 SELECT
@@ -74,7 +75,7 @@ SELECT
     coalesce(regexp_replace(cause_rule, '@.*', ''), cause) AS key,
     count(*) AS times
 FROM failed_calls
-WHERE fault NOT IN ('feedback', 'user')
+WHERE fault NOT IN ('feedback', 'user') AND cause <> 'sibling_cancelled'
 GROUP BY ALL
 UNION ALL
 SELECT session_id, 'rule' AS kind, category || '/' || rule AS key, count(*) AS times

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from waste_assets.clusters.remedies import words
 from waste_assets.clusters.remedies.remedy import (
     Kind,
@@ -25,11 +27,11 @@ def _line(
     named: str = "",
     words_: Words | None = None,
     advice: str = "Say it in CLAUDE.md, where every session reads it.",
-    public: bool = False,
+    is_public: Callable[[str], bool] = lambda word: False,
 ) -> Remedy:
     """A remedy that is lines for CLAUDE.md."""
     write = lines(*general, named=named)
-    return Remedy(id_, what, advice, Kind.CLAUDE_MD, write, words_, public)
+    return Remedy(id_, what, advice, Kind.CLAUDE_MD, write, words_, is_public)
 
 
 def _paths(told: Told) -> str:
@@ -87,6 +89,14 @@ _PATHS = Remedy(
     "Say where things are.",
     Kind.CLAUDE_MD,
     _paths,
+)
+_MISSING_PROGRAMS = Remedy(
+    "missing-programs",
+    "programs that are not installed",
+    "Install what is worth having, and name what is not there.",
+    Kind.CLAUDE_MD,
+    _programs,
+    words.programs,
 )
 _ISOLATED = "claude mcp add playwright -- npx @playwright/mcp@latest --isolated"
 _SNAPSHOT = (
@@ -200,6 +210,7 @@ BY_CLUSTER: dict[str, Remedy] = {
         "Use only tools that are listed; where one is missing say so, and do not try it again.",
         named="These tools are not there: {names}.",
         words_=words.tools,
+        is_public=words.is_built_in,
         advice="Connect what is asked for (claude mcp add), or take its name out of prompts, "
         "agents and skills.",
     ),
@@ -217,6 +228,7 @@ BY_CLUSTER: dict[str, Remedy] = {
         "Give tools only parameters of their schema.",
         named="Mind the parameters of {names}.",
         words_=words.tools,
+        is_public=words.is_built_in,
     ),
     "missing_tool/server_down": Remedy(
         "drop-dead-servers",
@@ -226,14 +238,8 @@ BY_CLUSTER: dict[str, Remedy] = {
         typed("claude mcp list", each="claude mcp remove {name}"),
         words.servers,
     ),
-    "platform_confusion/no_program": Remedy(
-        "missing-programs",
-        "programs that are not installed",
-        "Install what is worth having, and name what is not there.",
-        Kind.CLAUDE_MD,
-        _programs,
-        words.programs,
-    ),
+    "platform_confusion/no_program": _MISSING_PROGRAMS,
+    "platform_confusion/no_toolchain": _MISSING_PROGRAMS,
     "platform_confusion/flags": Remedy(
         "bsd-or-gnu",
         "flags of another system's tools",

@@ -164,8 +164,8 @@ def _told(
     names: tuple[str, ...] = ()
     withheld = 0
     if remedy.words is not None:
-        everything = basis.names or remedy.are_public
-        names, withheld = words.names(findings, remedy.words, everything=everything)
+        may_say = (lambda word: True) if basis.names else remedy.is_public
+        names, withheld = words.names(findings, remedy.words, may_say)
     known = [basis.facts.get(project, ProjectFacts()) for project in projects]
     folders: tuple[str, ...] = ()
     if len(known) == 1:

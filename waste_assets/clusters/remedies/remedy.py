@@ -69,8 +69,8 @@ class Remedy:
     write: Write
     #: What a finding is about, where the change names it.
     words: Words | None = None
-    #: Nothing private can be among these words: they are from a list, or the names of tools.
-    are_public: bool = False
+    #: Whether such a word says nothing of a project: it is from a list, or Claude Code's own.
+    is_public: Callable[[str], bool] = lambda word: False
     #: What it is where nothing may be named.
     unnamed: tuple[Kind, Write] | None = None
 

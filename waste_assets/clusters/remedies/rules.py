@@ -67,7 +67,7 @@ _MACHINES = Remedy(
     Kind.SETTINGS,
     deny("Read({name})", "Read(package-lock.json)", "Read(*.lock)", "Read(node_modules/**)"),
     words.machine_written,
-    are_public=True,
+    is_public=lambda pattern: True,
 )
 _SMALL_RESULTS = (
     "Ask commands for less: pipe long output through `tail -50` or a filter, use quiet flags, and "
@@ -155,8 +155,8 @@ BY_RULE: dict[tuple[str, str], Remedy] = {
     ("cache_read", "prefix"): Remedy(
         "smaller-prefix",
         "sessions that begin with too much",
-        "See what fills the first prompt; disable unused MCP servers (/mcp) and plugins, keep "
-        "CLAUDE.md under 200 lines and move the rest into skills, which load when needed.",
+        "See what fills the first prompt; switch unused MCP servers and plugins off (/mcp, "
+        "/plugin), and keep CLAUDE.md under 200 lines.",
         Kind.PROMPT,
         typed("/context"),
     ),

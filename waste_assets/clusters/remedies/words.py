@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from waste_assets.clusters.finding import Finding
@@ -28,12 +28,14 @@ _READ_OF = re.compile(r"\bread of (\S+?)(?: lines \d|,| in this context|: the ha
 _NOT_FOUND = (
     re.compile(r"command not found: ([\w.+-]+)"),
     re.compile(r"\b([\w.+-]+): (?:command )?not found"),
+    re.compile(r"\bCommand \"([\w.+-]+)\" not found"),
     re.compile(r"'([\w.+-]+)' is not recognized|[Tt]he term '([\w.+-]+)'"),
     re.compile(r"\bexec: \\?\"([\w.+-]+)\\?\": executable file not found"),
 )
 _MODULE = re.compile(r"No module named '([\w.]+)'")
 _SKILL = re.compile(r"Unknown (?:skill|command|slash command):? ?/?([\w:-]+)")
 _BY_THE_WAY = frozenset(["cd", "echo", "export", "set", "source", "sleep", "true", "printf"])
+_SUBCOMMAND = re.compile(r"[a-z][a-z-]{1,20}")
 _LOCK = re.compile(r"(?:\A|/)([\w.-]*(?:[-.]lock\.(?:json|ya?ml)|\.lock|bun\.lockb|go\.sum))\Z")
 _KNOWN_LOCKS = frozenset(
     ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb", "Cargo.lock",
@@ -47,12 +49,12 @@ _FOLDER = re.compile(
 
 
 def names(
-    findings: Iterable[Finding], words: Words, *, everything: bool
+    findings: Iterable[Finding], words: Words, may_say: Callable[[str], bool]
 ) -> tuple[tuple[str, ...], int]:
     """What the findings are about, the dearest first, and how many names are withheld.
 
-    A name that only one project has says something of that project: without `everything` it is
-    withheld.
+    A name that only one project has says something of that project: it is withheld, unless it
+    may be said.
     """
     cost: dict[str, float] = defaultdict(float)
     projects: dict[str, set[str | None]] = defaultdict(set)
@@ -62,7 +64,7 @@ def names(
             # What costs nothing counts for its number.
             cost[word] += finding.usd_high + 1e-9
             projects[word].add(finding.project)
-    told = [word for word in cost if everything or len(projects[word]) > 1]
+    told = [word for word in cost if len(projects[word]) > 1 or may_say(word)]
     told.sort(key=lambda word: (-cost[word], word))
     return tuple(told[:_NAMES]), len(cost) - len(told)
 
@@ -102,17 +104,23 @@ def programs(finding: Finding) -> str | None:
 
 
 def commands(finding: Finding) -> str | None:
-    """The command of a shell call: the program and its subcommand."""
+    """The command of a shell call: the program and its subcommand.
+
+    Where a line runs several commands nobody knows which of them it was.
+    """
     if finding.tool_name not in ("Bash", "PowerShell") or not finding.target:
         return None
-    for command in read(finding.target).commands:
-        said = [word for word in command.words if "=" not in word or word.startswith("-")]
-        if said and said[0] not in _BY_THE_WAY:
-            program = said[0].rpartition("/")[2]
-            second = said[1] if len(said) > 1 else ""
-            named = f"{program} {second}" if re.fullmatch(r"[a-z][a-z-]{1,20}", second) else program
-            return named if _if(_PROGRAM, program) else None
-    return None
+    said = [
+        [word for word in command.words if word.startswith("-") or "=" not in word]
+        for command in read(finding.target).commands
+        if not command.piped
+    ]
+    kept = [words for words in said if words and words[0] not in _BY_THE_WAY]
+    if len(kept) != 1:
+        return None
+    program = _if(_PROGRAM, kept[0][0].rpartition("/")[2])
+    second = kept[0][1] if len(kept[0]) > 1 else ""
+    return f"{program} {second}" if program and _SUBCOMMAND.fullmatch(second) else program
 
 
 def hosts(finding: Finding) -> str | None:
@@ -129,6 +137,11 @@ def hosts(finding: Finding) -> str | None:
 def tools(finding: Finding) -> str | None:
     """The tool that was called."""
     return _if(_TOOL, finding.tool_name)
+
+
+def is_built_in(tool: str) -> bool:
+    """Whether it is a tool of Claude Code, which everybody has."""
+    return not tool.startswith("mcp__")
 
 
 def servers(finding: Finding) -> str | None:
