@@ -148,14 +148,15 @@ def _frequency(key: str, counts: Floats, design: Design) -> Frequency:
 def _total(counts: Floats, design: Design, affected: Estimate) -> Estimate:
     """The sum over all sessions.
 
-    Each affected session adds one at least: where the sample tells little about how often, the
-    interval is at least that of the sessions.
+    What few sessions of the sample have varies less in the sample than it may elsewhere: the
+    interval is at least that of the sessions, times what the affected of the sample have each.
     """
     value, variance, freedom = expansion(counts, design)
     margin = student(freedom) * variance**0.5 if freedom else 0.0
+    each = value / affected.value if affected.value else 1.0
     known = float(counts[design.drawn].sum())
-    low = max(value - margin, known)
-    return Estimate(value, min(low, value), max(value + margin, affected.high, low))
+    low = max(min(value - margin, affected.low * each), known)
+    return Estimate(value, min(low, value), max(value + margin, affected.high * each, low))
 
 
 def _share_of_sessions(seen: npt.NDArray[np.bool_], design: Design) -> Estimate:

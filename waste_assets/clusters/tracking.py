@@ -26,6 +26,7 @@ LEAST_DAYS = 7
 #: Of a change that is none: a difference is told where luck would bring it in 1 of 40 cases.
 _LUCK = 0.025
 _SAMPLES = 1_000
+_DRAWN_AT_ONCE = 1_000_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -169,5 +170,9 @@ def _means(values: Floats, random: np.random.Generator) -> Floats:
     """
     count, some = len(values), values[values != 0]
     drawn = random.binomial(count, len(some) / count, _SAMPLES)
-    sums = [some[random.integers(0, len(some), size)].sum() if size else 0.0 for size in drawn]
-    return np.array(sums) / count
+    sums = []
+    for sizes in np.array_split(drawn, 1 + int(drawn.sum()) // _DRAWN_AT_ONCE):
+        picked = some[random.integers(0, len(some), int(sizes.sum()))] if len(some) else some
+        sample = np.repeat(np.arange(len(sizes)), sizes)
+        sums.append(np.bincount(sample, weights=picked, minlength=len(sizes)))
+    return np.concatenate(sums) / count
