@@ -58,6 +58,7 @@ _SCRIPTS = (
     "mart.sql",
     "waste.sql",
     "remedies.sql",
+    "occurrences.sql",
     "cache_economics.sql",
     "tokenizer_drift.sql",
 )

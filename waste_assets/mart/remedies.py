@@ -17,7 +17,7 @@ from waste_assets.clusters.remedies.catalogue import remedy_of
 from waste_assets.clusters.remedies.ranking import Basis, ProjectFacts, Ranked, ranked
 from waste_assets.clusters.tracking import Span, Tracked, track
 
-#: Kinds of keys that are counted; see remedies.sql.
+#: Kinds of keys that are counted; see occurrences.sql.
 KINDS = ("cause", "cluster", "rule")
 Rows = list[dict[str, Any]]
 
@@ -41,19 +41,27 @@ def remedies(
     )
 
 
-def cluster_estimates(con: duckdb.DuckDBPyConnection, top_n: int = estimates.TOP_N) -> Rows:
+def cluster_estimates(con: duckdb.DuckDBPyConnection) -> Rows:
     """The rows of `cluster_estimates`; a sample has as many sessions as the top."""
-    costs = {
-        name: usd or 0.0
-        for name, usd in con.execute("SELECT session_id, usd FROM session_usage").fetchall()
-    }
-    rows: Rows = []
-    for kind in KINDS:
-        happened = con.execute(
-            "SELECT session_id, key, times FROM occurrences WHERE kind = $1 ORDER BY ALL", [kind]
-        ).fetchall()
-        rows += [estimate_row(kind, one) for one in frequencies(costs, happened, top_n)]
-    return rows
+    return [
+        estimate_row(kind, one)
+        for kind in KINDS
+        for one in counted(con, kind, estimates.TOP_N, estimates.TOP_N)
+    ]
+
+
+def counted(
+    con: duckdb.DuckDBPyConnection, kind: str, top_n: int, sample: int, seed: int = 0
+) -> list[Frequency]:
+    """How often each thing of a kind happened, the most frequent first.
+
+    Reads `session_usage` and `occurrences`.
+    """
+    costs = con.execute("SELECT session_id, coalesce(usd, 0) FROM session_usage").fetchall()
+    happened = con.execute(
+        "SELECT session_id, key, times FROM occurrences WHERE kind = $1 ORDER BY ALL", [kind]
+    ).fetchall()
+    return frequencies(dict(costs), happened, top_n, sample, seed)
 
 
 def estimate_row(kind: str, one: Frequency) -> dict[str, Any]:

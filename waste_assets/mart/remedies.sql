@@ -1,9 +1,9 @@
--- What remedies, their tracking and the estimates are made of, in Python.
+-- What remedies and their tracking are made of, in Python.
 --
--- Reads   heuristic_flags, failed_calls, tool_calls   (views over the lake)
---         usage, session_usage, shown_project         (mart.sql)
---         owned                                       (waste.sql)
--- Makes   findings, session_spans, project_facts, occurrences, hour_cache
+-- Reads   heuristic_flags, tool_calls             (views over the lake)
+--         usage, session_usage, shown_project     (mart.sql)
+--         owned                                   (waste.sql)
+-- Makes   findings, session_spans, project_facts, hour_cache
 
 -- Each flag with what it owns, and its part of the rest of responses that held nothing but wasted
 -- calls. Several flags of a session may ask for the same rest: what the ledger gives them is
@@ -59,30 +59,6 @@ FROM usage AS u
 JOIN session_usage AS s USING (session_id)
 GROUP BY s.session_id, s.project
 ORDER BY s.session_id;
-
--- How often each thing happened in a session: failures that are a fault, by family and by the rule
--- that knew them, and certain and likely findings of other kinds. Calls that were cancelled because
--- one beside them failed have no cause of their own.
-CREATE TEMP TABLE occurrences AS
-SELECT session_id, 'cause' AS kind, cause AS key, count(*) AS times
-FROM failed_calls
-WHERE fault NOT IN ('feedback', 'user') AND cause <> 'sibling_cancelled'
-GROUP BY ALL
-UNION ALL
-SELECT
-    session_id,
-    'cluster' AS kind,
-    coalesce(regexp_replace(cause_rule, '@.*', ''), cause) AS key,
-    count(*) AS times
-FROM failed_calls
-WHERE fault NOT IN ('feedback', 'user') AND cause <> 'sibling_cancelled'
-GROUP BY ALL
-UNION ALL
-SELECT session_id, 'rule' AS kind, category || '/' || rule AS key, count(*) AS times
-FROM heuristic_flags
-WHERE tier <> 'candidate' AND category NOT IN ('retry_error', 'dead_end')
-GROUP BY ALL
-ORDER BY ALL;
 
 -- What the calls that went well show of the projects that have findings.
 CREATE TEMP TABLE project_facts AS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import duckdb
@@ -16,6 +17,10 @@ from waste_assets.lake.state import State
 from waste_assets.mart.tables import REMEDIES, REMEDY_TRACKING
 from waste_assets.report.terminal import counted
 from waste_assets.unchanged import forget
+
+
+#: Of a line, but for what is to be copied.
+_WIDTH = 98
 
 
 class NoSuchRemedy(Fault):
@@ -80,10 +85,11 @@ def render(told: dict[str, list[dict[str, Any]]], limit: int) -> str:
         lines.append(f"{len(rows) - limit:,} more: --limit {len(rows)}.")
     withheld = sum(row["names_withheld"] for row in rows)
     if withheld:
-        lines.append(
+        told_so = (
             f"{withheld:,} names of files, commands and tools are left out, as only one project "
             "has them: WASTE_ASSETS_NAMES=all shows them after the next audit."
         )
+        lines += wrap(told_so, _WIDTH)
     if told["tracking"]:
         lines += ["", "Applied", *(_tracked(row) for row in told["tracking"])]
     return "\n".join(lines) if lines else "Nothing to change was found."
@@ -96,7 +102,7 @@ def _remedy(row: dict[str, Any]) -> list[str]:
         f"   {_amounts(row)}: {_times(row)} in {counted(row['sessions'], 'session')}, last "
         "on "
         f"{row['last_day']}.",
-        f"   {row['advice']}",
+        *wrap(row["advice"], _WIDTH, initial_indent="   ", subsequent_indent="   "),
         f"   Where: {row['place']}.",
     ]
     return [*lines, *(f"       {line}" for line in row["change"].splitlines())]
