@@ -198,13 +198,17 @@ def test_a_remedy_that_was_applied_is_in_the_next_audit(built: Built, tmp_path: 
     assert told(run(*audit, home=tmp_path))["change_first"][0]["remedy_id"] == first
 
 
-def test_a_remedy_that_there_is_not_cannot_be_applied(tmp_path: Path) -> None:
+def test_a_remedy_that_there_is_not_cannot_be_applied(built: Built, tmp_path: Path) -> None:
     assert "no remedy 'nonsense'" in complaint(
         run("remedies", "applied", "nonsense", home=tmp_path)
     )
     withdrawn = run("remedies", "applied", "paths", "--withdrawn", home=tmp_path)
     assert "paths was not applied on or before" in complaint(withdrawn)
     assert "run `waste-assets audit` first" in complaint(run("remedies", home=tmp_path))
+    later = run("remedies", "applied", "paths", "--on", "2099-01-01", home=tmp_path)
+    assert "2099-01-01 is still to come" in complaint(later)
+    nowhere = ("remedies", "applied", "paths", "--project", "~/nowhere", "--data-root", built.data)
+    assert "No session is of project '~/nowhere'" in complaint(run(*nowhere, home=tmp_path))
     names = run("audit", home=tmp_path, WASTE_ASSETS_NAMES="some")
     assert "WASTE_ASSETS_NAMES is 'some'" in complaint(names)
 

@@ -43,11 +43,13 @@ def waste_mart(
         (wasted,) = records(con.execute(_WASTED))
         categories = records(con.execute(_CATEGORIES))
         months = records(con.execute(_MONTHS))
+        remedies = records(con.execute(_REMEDIES))
     return dg.MaterializeResult(
         metadata={
             **{name: value for name, value in (totals | wasted).items() if value is not None},
             "categories": small_table(categories),
             "months": small_table(months),
+            "remedies": small_table(remedies),
             "path": dg.MetadataValue.path(str(data_root.bi / "waste.duckdb")),
         }
     )
@@ -80,6 +82,14 @@ SELECT
 FROM daily_waste
 GROUP BY category
 ORDER BY usd_avoidable DESC NULLS LAST, category
+"""
+_REMEDIES = """
+SELECT
+    rank, remedy_id, what, place, change, status, round(usd_month_low, 2) AS usd_month_low,
+    round(usd_month_high, 2) AS usd_month_high
+FROM remedies
+ORDER BY rank
+LIMIT 10
 """
 _MONTHS = """
 SELECT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -20,6 +20,7 @@ from waste_assets.clusters.tracking import Span, Tracked, track
 #: Kinds of keys that are counted; see occurrences.sql.
 KINDS = ("cause", "cluster", "rule")
 Rows = list[dict[str, Any]]
+_ROWS = 2_000
 
 
 def remedies(
@@ -29,9 +30,9 @@ def remedies(
 
     `names`: what only one project has may be named.
     """
-    findings = _findings(con)
-    told = ranked(findings, _basis(con, names=names))
-    tracked = _tracked(con, findings, applied)
+    basis = _basis(con, names=names)
+    told = ranked(_findings(con), basis)
+    tracked = _tracked(con, applied) if applied else []
     by_remedy: dict[str, list[Tracked]] = defaultdict(list)
     for one in tracked:
         by_remedy[one.applied.remedy_id].append(one)
@@ -90,9 +91,12 @@ def _estimate(name: str, told: Estimate) -> dict[str, float]:
     return {name: told.value, f"{prefix}low": told.low, f"{prefix}high": told.high}
 
 
-def _findings(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+def _findings(con: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """The findings in order; the connection does nothing else until all are taken."""
     columns = ", ".join(field.name for field in fields(Finding))
-    return [Finding(*row) for row in con.execute(f"SELECT {columns} FROM findings").fetchall()]
+    cursor = con.execute(f"SELECT {columns} FROM findings")
+    while rows := cursor.fetchmany(_ROWS):
+        yield from (Finding(*row) for row in rows)
 
 
 def _basis(con: duckdb.DuckDBPyConnection, *, names: bool) -> Basis:
@@ -117,19 +121,15 @@ def _row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     return row
 
 
-def _tracked(
-    con: duckdb.DuckDBPyConnection, findings: Iterable[Finding], applied: Sequence[Applied]
-) -> list[Tracked]:
+def _tracked(con: duckdb.DuckDBPyConnection, applied: Sequence[Applied]) -> list[Tracked]:
     """Each remedy that was applied, before against after.
 
     Of a remedy for candidates the candidates are counted, of any other what is sure.
     """
-    if not applied:
-        return []
     wanted = {one.remedy_id for one in applied}
     sure: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in wanted}
     candidates: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in wanted}
-    for finding in findings:
+    for finding in _findings(con):
         remedy_id = remedy_of(finding).id
         if remedy_id in wanted:
             kept = (candidates if finding.is_candidate else sure)[remedy_id]
@@ -141,15 +141,22 @@ def _tracked(
 
 def _remedy_row(rank: int, one: Ranked, tracked: list[Tracked]) -> dict[str, Any]:
     row: dict[str, Any] = {field.name: getattr(one, field.name) for field in fields(Ranked)}
-    # Where it was applied in several projects, what was done last.
-    latest = max(tracked, key=lambda told: told.applied.on, default=None)
+    applied = _whole(one, tracked)
     return {
         **row,
         "rank": rank,
         "kind": str(one.kind),
-        "status": "open" if latest is None else str(latest.status),
-        "applied_on": None if latest is None else latest.applied.on,
+        "status": "open" if applied is None else str(applied.status),
+        "applied_on": None if applied is None else applied.applied.on,
     }
+
+
+def _whole(one: Ranked, tracked: list[Tracked]) -> Tracked | None:
+    """What came of a remedy that was applied everywhere; None where it is still to be applied."""
+    everywhere = [told for told in tracked if told.applied.project is None]
+    if not everywhere and len(tracked) < one.projects:
+        return None
+    return max(everywhere or tracked, key=lambda told: told.applied.on, default=None)
 
 
 def _tracking_row(one: Tracked) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from waste_assets.mart.tables import REMEDIES, REMEDY_TRACKING
 from waste_assets.report.terminal import counted
 from waste_assets.unchanged import forget
 
-
 #: Of a line, but for what is to be copied.
 _WIDTH = 98
 
@@ -49,13 +48,17 @@ def note_applied(
     """Note that a remedy was applied, or withdrawn; the next audit publishes what came of it.
 
     Raises:
-        NoSuchRemedy: there is no remedy of that name, or it was not applied before that day.
+        NoSuchRemedy: there is no remedy or project of that name, the day is still to come, or it
+            was not applied before that day.
         StateError: the data root cannot be used.
     """
     if remedy_id not in catalogue():
         raise NoSuchRemedy(
             f"There is no remedy {remedy_id!r}: `waste-assets remedies` lists what was found."
         )
+    if on > date.today():
+        raise NoSuchRemedy(f"{on} is still to come: note what was applied when it was.")
+    _check_project(data_root / "bi", project)
     state = State(data_root)
     try:
         record = AppliedRemedies(state)
@@ -66,6 +69,21 @@ def note_applied(
     finally:
         state.close()
     forget(data_root)
+
+
+def _check_project(bi: Path, project: str | None) -> None:
+    """A name that no session has would be waited for in vain."""
+    if project is None:
+        return
+    try:
+        with duckdb.connect(str(bi / "waste.duckdb"), read_only=True) as con:
+            rows = con.execute("SELECT DISTINCT project FROM session_usage ORDER BY ALL").fetchall()
+    except duckdb.IOException as error:
+        raise Fault(f"No account in {bi.parent}: run `waste-assets audit` first.") from error
+    known = [name for (name,) in rows if name]
+    if project not in known:
+        shown = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
+        raise NoSuchRemedy(f"No session is of project {project!r}: there are {shown}.")
 
 
 def _is_applied(record: AppliedRemedies, remedy_id: str, project: str | None, on: date) -> bool:

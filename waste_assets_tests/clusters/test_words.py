@@ -9,10 +9,6 @@ from waste_assets.clusters.remedies import words
 from waste_assets_tests.clusters.support import failure, finding
 
 
-def never(word: str) -> bool:
-    return False
-
-
 def read(path: str, usd: float = 1.0, project: str = "~/shop") -> Finding:
     return finding(usd=usd, tool_name="Read", target=path, project=project)
 
@@ -106,16 +102,21 @@ def test_files_of_machines_are_named_by_patterns_that_everybody_knows() -> None:
     assert pattern("~/shop/app.py") is None
 
 
+def told(found: list[Finding], *, everything: bool = False) -> tuple[tuple[str, ...], int]:
+    """The files that may be named, and how many may not."""
+    names = words.Names()
+    for one in found:
+        names.add(words.files(one), one)
+    return names.told(lambda word: everything)
+
+
 def test_a_name_of_one_project_is_withheld() -> None:
-    found = [read("~/shop/secret_plan.py", 9), read("~/shop/README.md"), read("~/site/README.md")]
-    found[2] = read("~/site/README.md", project="~/site")
-    assert words.names(found, words.files, never) == (("README.md",), 1)
-    everything = words.names(found, words.files, lambda word: True)
-    assert everything == (("secret_plan.py", "README.md"), 0)
+    found = [read("~/shop/secret_plan.py", 9), read("~/shop/README.md")]
+    found.append(read("~/site/README.md", project="~/site"))
+    assert told(found) == (("README.md",), 1)
+    assert told(found, everything=True) == (("secret_plan.py", "README.md"), 0)
 
 
 def test_the_dearest_names_come_first_and_are_few() -> None:
     found = [read(f"~/shop/f{n}.py", float(n)) for n in range(9)]
-    assert words.names(found, words.files, lambda word: True)[0] == (
-        "f8.py", "f7.py", "f6.py", "f5.py", "f4.py",
-    )  # fmt: skip
+    assert told(found, everything=True)[0] == ("f8.py", "f7.py", "f6.py", "f5.py", "f4.py")

@@ -7,6 +7,7 @@ which a week is taken at the least: three days say little about thirty.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,42 +90,94 @@ class Ranked:
 
 
 def ranked(findings: Iterable[Finding], basis: Basis) -> list[Ranked]:
-    """The remedies of some findings, those that address most first; candidates count last."""
-    groups: dict[str, tuple[Remedy, list[Finding]]] = {}
+    """The remedies of some findings, those that address most first; candidates count last.
+
+    Findings are taken one after another, and not kept.
+    """
+    groups: dict[str, _Group] = {}
     for finding in findings:
         remedy = remedy_of(finding)
-        groups.setdefault(remedy.id, (remedy, []))[1].append(finding)
+        if remedy.id not in groups:
+            groups[remedy.id] = _Group(remedy)
+        groups[remedy.id].add(finding)
     _settle_hour_cache(groups, basis.hour_cache_usd)
     shared = _shared_folders(basis.facts.values())
-    found = [_ranked(remedy, group, basis, shared) for remedy, group in groups.values()]
+    found = [_ranked(group, basis, shared) for group in groups.values()]
     return sorted(found, key=lambda one: (-one.usd_high, -one.usd_candidate, one.remedy_id))
 
 
-def _settle_hour_cache(groups: dict[str, tuple[Remedy, list[Finding]]], more_usd: float) -> None:
+class _Group:
+    """What a remedy addresses."""
+
+    def __init__(self, remedy: Remedy) -> None:
+        self.remedy = remedy
+        #: Amounts of certain and likely findings, and of candidates.
+        self.low = array("d")
+        self.high = array("d")
+        self.candidates = array("d")
+        self.sessions: set[str] = set()
+        self.projects: dict[str | None, float] = defaultdict(float)
+        self.days: set[date] = set()
+        self.names = words.Names()
+        self._dearest: Finding | None = None
+
+    def add(self, finding: Finding) -> None:
+        """One more finding."""
+        if finding.is_candidate:
+            self.candidates.append(finding.usd_low)
+        else:
+            self.low.append(finding.usd_low)
+            self.high.append(finding.usd_high)
+        self.sessions.add(finding.session_id)
+        self.projects[finding.project] += finding.usd_high
+        self.days.add(finding.day)
+        if self.remedy.words is not None:
+            self.names.add(self.remedy.words(finding), finding)
+        self._offer(finding)
+
+    def merge(self, other: _Group) -> None:
+        """Take in all of another group; neither has names."""
+        self.low += other.low
+        self.high += other.high
+        self.candidates += other.candidates
+        self.sessions |= other.sessions
+        for project, usd in other.projects.items():
+            self.projects[project] += usd
+        self.days |= other.days
+        self._offer(other.dearest)
+
+    @property
+    def dearest(self) -> Finding:
+        """The finding to look at first."""
+        assert self._dearest is not None
+        return self._dearest
+
+    def _offer(self, finding: Finding) -> None:
+        if self._dearest is None or _order(finding) > _order(self._dearest):
+            self._dearest = finding
+
+
+def _order(finding: Finding) -> tuple[bool, float, str]:
+    return not finding.is_candidate, finding.usd_high, finding.flag_id
+
+
+def _settle_hour_cache(groups: dict[str, _Group], more_usd: float) -> None:
     """An hour's cache is advised where it saves more than it costs; else the pauses are."""
     found = groups.get(HOUR_CACHE.id)
-    if found is None or fsum(finding.usd_low for finding in found[1]) > more_usd:
+    if found is None or fsum(found.low) > more_usd:
         return
     del groups[HOUR_CACHE.id]
     pauses = BY_RULE["cache_write", "rebuild_idle"]
-    groups.setdefault(pauses.id, (pauses, []))[1].extend(found[1])
+    groups.setdefault(pauses.id, _Group(pauses)).merge(found)
 
 
-def _ranked(
-    remedy: Remedy, findings: list[Finding], basis: Basis, shared: frozenset[str]
-) -> Ranked:
-    sure = [finding for finding in findings if not finding.is_candidate]
-    low, high = (fsum(getattr(f, name) for f in sure) for name in ("usd_low", "usd_high"))
-    if remedy is HOUR_CACHE:
-        low, high = low - basis.hour_cache_usd, high - basis.hour_cache_usd
-    candidate = fsum(finding.usd_low for finding in findings if finding.is_candidate)
-    dearest = max(findings, key=lambda f: (not f.is_candidate, f.usd_high, f.flag_id))
-    costs: dict[str | None, float] = defaultdict(float)
-    for finding in findings:
-        costs[finding.project] += finding.usd_high
-    projects = sorted(costs, key=lambda name: (-costs[name], name or ""))
-    told, withheld = _told(remedy, findings, projects, basis, shared)
-    kind, change = remedy.change(told)
+def _ranked(group: _Group, basis: Basis, shared: frozenset[str]) -> Ranked:
+    remedy, dearest = group.remedy, group.dearest
+    cost = basis.hour_cache_usd if remedy is HOUR_CACHE else 0.0
+    low, high, candidate = fsum(group.low) - cost, fsum(group.high) - cost, fsum(group.candidates)
+    projects = sorted(group.projects, key=lambda name: (-group.projects[name], name or ""))
+    names, withheld = group.names.told((lambda word: True) if basis.names else remedy.is_public)
+    kind, change = remedy.change(Told(names, _facts(projects, basis, shared)))
     return Ranked(
         remedy_id=remedy.id,
         what=remedy.what,
@@ -136,12 +189,12 @@ def _ranked(
         category=dearest.category,
         cluster_id=dearest.cluster_id,
         cause=dearest.cause,
-        flags=len(sure),
-        candidates=len(findings) - len(sure),
-        sessions=len({finding.session_id for finding in findings}),
+        flags=len(group.low),
+        candidates=len(group.candidates),
+        sessions=len(group.sessions),
         projects=len(projects),
-        first_day=min(finding.day for finding in findings),
-        last_day=max(finding.day for finding in findings),
+        first_day=min(group.days),
+        last_day=max(group.days),
         usd_low=low,
         usd_high=high,
         usd_candidate=candidate,
@@ -153,26 +206,13 @@ def _ranked(
     )
 
 
-def _told(
-    remedy: Remedy,
-    findings: list[Finding],
-    projects: Sequence[str | None],
-    basis: Basis,
-    shared: frozenset[str],
-) -> tuple[Told, int]:
-    """What the change may say, and how many names it may not."""
-    names: tuple[str, ...] = ()
-    withheld = 0
-    if remedy.words is not None:
-        may_say = (lambda word: True) if basis.names else remedy.is_public
-        names, withheld = words.names(findings, remedy.words, may_say)
+def _facts(projects: Sequence[str | None], basis: Basis, shared: frozenset[str]) -> Facts:
+    """What is true of all these projects; folders are those of a single one."""
     known = [basis.facts.get(project, ProjectFacts()) for project in projects]
     folders: tuple[str, ...] = ()
     if len(known) == 1:
-        allowed = (f for f in known[0].folders if basis.names or f in shared)
-        folders = tuple(allowed)[:_FOLDERS]
-    facts = Facts(_agreed(f.system for f in known), _agreed(f.manager for f in known), folders)
-    return Told(names, facts), withheld
+        folders = tuple(f for f in known[0].folders if basis.names or f in shared)[:_FOLDERS]
+    return Facts(_agreed(f.system for f in known), _agreed(f.manager for f in known), folders)
 
 
 def _agreed(values: Iterable[str | None]) -> str | None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from waste_assets.clusters.finding import Finding
-from waste_assets.clusters.remedies.remedy import Words
 from waste_assets.detectors.shell import read
 
 #: So many names, so long at most.
@@ -48,25 +47,29 @@ _FOLDER = re.compile(
 )
 
 
-def names(
-    findings: Iterable[Finding], words: Words, may_say: Callable[[str], bool]
-) -> tuple[tuple[str, ...], int]:
-    """What the findings are about, the dearest first, and how many names are withheld.
+class Names:
+    """What findings are about: how dear each name is, and in which projects it occurs."""
 
-    A name that only one project has says something of that project: it is withheld, unless it
-    may be said.
-    """
-    cost: dict[str, float] = defaultdict(float)
-    projects: dict[str, set[str | None]] = defaultdict(set)
-    for finding in findings:
-        word = words(finding)
+    def __init__(self) -> None:
+        self._usd: dict[str, float] = defaultdict(float)
+        self._projects: dict[str, set[str | None]] = defaultdict(set)
+
+    def add(self, word: str | None, finding: Finding) -> None:
+        """A finding is about this; None: about nothing that can be named."""
         if word is not None:
             # What costs nothing counts for its number.
-            cost[word] += finding.usd_high + 1e-9
-            projects[word].add(finding.project)
-    told = [word for word in cost if len(projects[word]) > 1 or may_say(word)]
-    told.sort(key=lambda word: (-cost[word], word))
-    return tuple(told[:_NAMES]), len(cost) - len(told)
+            self._usd[word] += finding.usd_high + 1e-9
+            self._projects[word].add(finding.project)
+
+    def told(self, may_say: Callable[[str], bool]) -> tuple[tuple[str, ...], int]:
+        """The dearest names, and how many are withheld.
+
+        A name that only one project has says something of that project: it is withheld, unless it
+        may be said.
+        """
+        told = [w for w, where in self._projects.items() if len(where) > 1 or may_say(w)]
+        told.sort(key=lambda word: (-self._usd[word], word))
+        return tuple(told[:_NAMES]), len(self._usd) - len(told)
 
 
 def files(finding: Finding) -> str | None:
