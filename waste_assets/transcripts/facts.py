@@ -98,7 +98,7 @@ _UNSENT = frozenset(
 )
 #: Fields of attachments that tell the harness what they belong to: each call has its own.
 _UNSENT_FIELDS = frozenset(["type", "toolUseID"])
-#: Fields of attachments that say which one it is: the file, the hook.
+#: Fields of attachments that say which one it is: the file or the hook.
 _NAMES = ("displayPath", "path", "filename", "hookName")
 #: What an image weighs against text when a count is shared by characters: about 1,500 tokens.
 _IMAGE_CHARS = 6_000
@@ -784,8 +784,11 @@ def _opening(reminder: str) -> str | None:
 
 
 def _name(attachment: dict[str, Any]) -> str | None:
-    """Which file or hook an attachment comes from; None where it does not say."""
-    names = (attachment.get(field) for field in _NAMES)
+    """Which file, hook or server an attachment comes from; None where it does not say."""
+    added = attachment.get("addedNames")
+    names = [attachment.get(field) for field in _NAMES]
+    # Several of them have no name in common.
+    names += added if isinstance(added, list) and len(added) == 1 else []
     found = next((name for name in names if isinstance(name, str) and name), None)
     return found and found[:TARGET_CHARS]
 

@@ -65,6 +65,15 @@ def test_a_memory_file_that_is_injected_again_is_a_duplicate() -> None:
     assert flag.about == "api/CLAUDE.md" and "nested_memory api/CLAUDE.md" in flag.evidence
 
 
+def test_a_server_that_says_its_instructions_again_is_named() -> None:
+    c = conversation("server").user("Go")
+    told = {"tokens": 300, "addedNames": ["context7"], "addedBlocks": [NOTE]}
+    for _ in range(2):
+        c.attach("mcp_instructions_delta", **told).say()
+    (flag,) = of("duplicate", found(c))
+    assert (flag.cause, flag.about) == ("mcp_instructions_delta", "context7")
+
+
 def test_what_is_no_duplicate() -> None:
     other = "Something else entirely. " * 60
     c = conversation("none").user("Go").system_reminder(NOTE).say()

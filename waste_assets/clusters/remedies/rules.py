@@ -347,9 +347,12 @@ INJECTED: dict[str, Remedy] = {
     "mcp_instructions_delta": Remedy(
         "mcp-instructions",
         "instructions of MCP servers that come again and again",
-        "Disable servers that are not used: a server that reconnects says its instructions again.",
-        Kind.PROMPT,
-        typed("/mcp"),
+        "A server that reconnects says its instructions again: drop those that are not used, or "
+        "switch them off (/mcp).",
+        Kind.COMMAND,
+        typed("claude mcp list", each="claude mcp remove {name}"),
+        words.injecting_server,
+        unnamed=(Kind.PROMPT, typed("/mcp")),
     ),
     "task_reminder": Remedy(
         "task-reminders",

@@ -87,6 +87,11 @@ def injected(finding: Finding) -> str | None:
     return _path(finding.target, finding.project)
 
 
+def injecting_server(finding: Finding) -> str | None:
+    """The MCP server that injects a text."""
+    return _if(_TOOL, finding.target)
+
+
 def machine_written(finding: Finding) -> str | None:
     """A pattern for the files of machines that a finding is about: only well-known names."""
     path = (finding.target or "").replace("\\", "/")
