@@ -20,7 +20,7 @@ import duckdb
 
 from waste_assets.clusters.estimates import TOP_N, Estimate, Frequency
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.tables import FAILED_CALLS, HEURISTIC_FLAGS
+from waste_assets.lake.tables import FAILED_CALLS
 from waste_assets.mart.remedies import KINDS, counted
 
 
@@ -29,10 +29,10 @@ def measured(data_root: Path, top_n: int, sample: int, seed: int) -> dict[str, l
     lake = Lake(data_root / "lake")
     with duckdb.connect(":memory:") as con:
         con.execute(f"ATTACH '{data_root / 'bi' / 'waste.duckdb'}' AS bi (READ_ONLY)")
-        con.execute("CREATE VIEW session_usage AS FROM bi.session_usage")
-        for table in (FAILED_CALLS, HEURISTIC_FLAGS):
-            parts = ", ".join(f"'{part}'" for part in lake.parts(table))
-            con.execute(f"CREATE VIEW {table.name} AS FROM read_parquet([{parts}])")
+        for table in ("session_usage", "flags"):
+            con.execute(f"CREATE VIEW {table} AS FROM bi.{table}")
+        parts = ", ".join(f"'{part}'" for part in lake.parts(FAILED_CALLS))
+        con.execute(f"CREATE VIEW failed AS SELECT *, 1 AS calls FROM read_parquet([{parts}])")
         con.execute(files("waste_assets.mart").joinpath("occurrences.sql").read_text("utf-8"))
         return {kind: counted(con, kind, top_n, sample, seed) for kind in KINDS}
 

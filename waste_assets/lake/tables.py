@@ -447,7 +447,7 @@ HEURISTIC_FLAGS = Table(
         _required("ts", TIMESTAMP, "Time of the response."),
         Column("tool_use_id", LABEL, "The first of the calls that it is about."),
         Column("tool_name", LABEL, "Tool of that call."),
-        Column("target", pa.string(), "What that call is about."),
+        Column("target", pa.string(), "What that call is about, or what injects a text."),
         _required("tool_use_ids", pa.list_(pa.string()), "All calls that it is about."),
         _TRANSCRIPT,
         _LINE_NO,

@@ -1,8 +1,8 @@
 -- What remedies and their tracking are made of, in Python.
 --
--- Reads   heuristic_flags, tool_calls             (views over the lake)
+-- Reads   tool_calls                              (a view over the lake)
 --         usage, session_usage, shown_project     (mart.sql)
---         owned                                   (waste.sql)
+--         flags, owned                            (waste.sql)
 -- Makes   findings, session_spans, project_facts, hour_cache
 
 -- Each flag with what it owns, and its part of the rest of responses that held nothing but wasted
@@ -22,7 +22,7 @@ asked AS (
         session_id,
         category,
         sum(greatest(usd_avoidable - usd_direct, 0)::DECIMAL(38, 15))::DOUBLE AS usd_rest
-    FROM heuristic_flags
+    FROM flags
     WHERE tier <> 'candidate'
     GROUP BY session_id, category
 )
@@ -34,7 +34,7 @@ SELECT
     f.cause,
     f.cause_rule,
     f.session_id,
-    shown_project(f.project) AS project,
+    f.project,
     f.day,
     f.tool_name,
     f.target,
@@ -48,7 +48,7 @@ SELECT
             greatest(f.usd_avoidable - f.usd_direct, 0) * g.usd_rest / nullif(a.usd_rest, 0), 0
         )
     END AS usd_high
-FROM heuristic_flags AS f
+FROM flags AS f
 LEFT JOIN given AS g ON g.session_id = f.session_id AND g.category = f.category
 LEFT JOIN asked AS a ON a.session_id = f.session_id AND a.category = f.category
 ORDER BY f.day, f.ts, f.flag_id;
@@ -60,9 +60,9 @@ JOIN session_usage AS s USING (session_id)
 GROUP BY s.session_id, s.project
 ORDER BY s.session_id;
 
--- What the calls that went well show of the projects that have findings.
+-- What the calls that went well show of the projects.
 CREATE TEMP TABLE project_facts AS
-WITH wanted AS (SELECT DISTINCT project FROM heuristic_flags WHERE project IS NOT NULL),
+WITH wanted AS (SELECT DISTINCT project FROM usage WHERE project IS NOT NULL),
 called AS (
     SELECT t.project, t.tool_name, replace(t.target, '\', '/') AS target
     FROM tool_calls AS t
