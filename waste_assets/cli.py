@@ -141,6 +141,7 @@ def detectors(data_root: Path, as_json: bool) -> None:
 @click.pass_context
 def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool) -> None:
     """Print what to change, ready to copy, by the dollars that it addresses."""
+    context.obj = data_root
     if context.invoked_subcommand is not None:
         return
     with _faults():
@@ -152,21 +153,28 @@ def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool)
 
 @remedies.command()
 @click.argument("remedy_id", metavar="ID")
-@_data_root
+@click.option("--data-root", type=click.Path(path_type=Path), help="As of `waste-assets remedies`.")
 @click.option(
     "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Since which day; today if not given."
 )
 @click.option("--project", help="Only in this project, as the account shows it.")
 @click.option("--withdrawn", is_flag=True, help="It was taken back on that day.")
+@click.pass_obj
 def applied(
-    remedy_id: str, data_root: Path, day: datetime | None, project: str | None, withdrawn: bool
+    given: Path,
+    remedy_id: str,
+    data_root: Path | None,
+    day: datetime | None,
+    project: str | None,
+    withdrawn: bool,
 ) -> None:
     """Note that remedy ID was applied: the sessions after it are held against those before."""
     with _faults():
         from waste_assets.report.remedies import note_applied
 
         on = _day(day) or datetime.now().astimezone().date()
-        note_applied(data_root.absolute(), remedy_id, on, project, withdrawn=withdrawn)
+        root = (data_root or given).absolute()
+        note_applied(root, remedy_id, on, project, withdrawn=withdrawn)
     what = "withdrawn" if withdrawn else "applied"
     where = f" in {project}" if project else ""
     click.echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -67,7 +68,7 @@ class Frequency:
         return self.occurrences / self.sessions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Design:
     """Which sessions are the dearest, which stratum each is in, and which are drawn."""
 
@@ -75,6 +76,15 @@ class Design:
     top: npt.NDArray[np.bool_]
     stratum: npt.NDArray[np.int64]
     drawn: npt.NDArray[np.bool_]
+
+    @cached_property
+    def strata(self) -> list[tuple[int, npt.NDArray[np.int64]]]:
+        """Of each stratum its size and the places of those drawn."""
+        sizes = np.bincount(self.stratum)
+        return [
+            (int(size), np.flatnonzero((self.stratum == number) & self.drawn))
+            for number, size in enumerate(sizes)
+        ]
 
     @classmethod
     def of(cls, costs: Mapping[str, float], top_n: int, sample: int, seed: int = 0) -> Design:
@@ -183,10 +193,8 @@ def expansion(values: Floats, design: Design) -> tuple[float, float, float]:
     A stratum of which one session was drawn says nothing of its variance and is left out of it.
     """
     total = variance = spread = 0.0
-    for number in range(int(design.stratum.max(initial=-1)) + 1):
-        members = design.stratum == number
-        size = int(members.sum())
-        told = values[members & design.drawn]
+    for size, places in design.strata:
+        told = values[places]
         if not len(told):
             continue
         total += size * float(told.mean())

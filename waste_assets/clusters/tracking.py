@@ -26,7 +26,7 @@ LEAST_DAYS = 7
 #: Of a change that is none: a difference is told where luck would bring it in 1 of 40 cases.
 _LUCK = 0.025
 _SAMPLES = 1_000
-_DRAWN_AT_ONCE = 1_000_000
+_MANY = 1_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -169,10 +169,10 @@ def _means(values: Floats, random: np.random.Generator) -> Floats:
     Most sessions have nothing: these are drawn as one number, and only the others one by one.
     """
     count, some = len(values), values[values != 0]
+    if len(some) > _MANY:
+        # Means of so many are normal, and drawing them would take minutes.
+        return random.normal(values.mean(), values.std(ddof=1) / count**0.5, _SAMPLES)
     drawn = random.binomial(count, len(some) / count, _SAMPLES)
-    sums = []
-    for sizes in np.array_split(drawn, 1 + int(drawn.sum()) // _DRAWN_AT_ONCE):
-        picked = some[random.integers(0, len(some), int(sizes.sum()))] if len(some) else some
-        sample = np.repeat(np.arange(len(sizes)), sizes)
-        sums.append(np.bincount(sample, weights=picked, minlength=len(sizes)))
-    return np.concatenate(sums) / count
+    picked = some[random.integers(0, len(some), int(drawn.sum()))] if len(some) else some
+    sample = np.repeat(np.arange(_SAMPLES), drawn)
+    return np.bincount(sample, weights=picked, minlength=_SAMPLES) / count

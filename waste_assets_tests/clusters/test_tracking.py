@@ -113,6 +113,18 @@ def test_a_change_by_half_is_told_with_enough_sessions() -> None:
     )
 
 
+def test_many_sessions_are_told_as_few_are() -> None:
+    """Where means are normal none is drawn: the interval is that of the formula."""
+    earlier, later = sessions(4_000, -30, 30), sessions(4_000, 1, 20)
+    found = {s.session_id: (1, 0.5) for s in (*earlier[::2], *later[::3])}
+    one = track(REMEDY, earlier + later, found)
+    spread = (0.25 / 4_000 + 2 / 9 / 4_000) ** 0.5
+    assert one.status is Status.LOWER
+    assert one.occurrences.change == pytest.approx(1 / 3 - 1 / 2, abs=1e-3)
+    assert one.occurrences.low == pytest.approx(1 / 3 - 1 / 2 - 1.96 * spread, abs=2e-3)
+    assert one.occurrences.high == pytest.approx(1 / 3 - 1 / 2 + 1.96 * spread, abs=2e-3)
+
+
 def test_fishers_exact_test_by_hand() -> None:
     """Of 8 sessions 4 are affected, none of the 3 after: C(5, 4) of C(8, 4) ways."""
     assert fisher(0, 3, 4, 5) == pytest.approx(comb(5, 4) / comb(8, 4))
