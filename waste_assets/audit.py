@@ -111,7 +111,7 @@ def _brought_up_to_date(
         for _ in range(_ROUNDS):
             found, unlisted = discover(roots)
             before = identity(settings, found, unlisted)
-            made = plan(lake, state, bi, found, calendar, detector_settings)
+            made = plan(lake, state, bi, found, calendar, detector_settings, names=settings.names)
             days = sorted(
                 day
                 for day in made.days

@@ -69,6 +69,7 @@ def changed_transcripts(
             files,
             data_root.calendar,
             data_root.detector_settings,
+            names=data_root.names,
         )
     finally:
         state.close()

@@ -30,6 +30,7 @@ def definitions(settings: Settings) -> dg.Definitions:
                 time_zone=settings.time_zone,
                 prefix_budget=settings.prefix_budget,
                 result_cap=settings.result_cap,
+                names=settings.names,
             ),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.

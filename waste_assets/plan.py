@@ -17,7 +17,7 @@ from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
-from waste_assets.mart.publish import inputs, published_inputs
+from waste_assets.mart.publish import beside, inputs, published_inputs
 from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
@@ -54,6 +54,8 @@ def plan(
     files: list[SourceFile],
     calendar: Calendar,
     detector_settings: DetectorSettings,
+    *,
+    names: bool = False,
 ) -> Plan:
     """Compare the sources with what was built from them.
 
@@ -84,7 +86,7 @@ def plan(
             touched.add(_session(entry.transcript))
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
-    made.publish = published_inputs(bi) != inputs(lake)
+    made.publish = published_inputs(bi) != inputs(lake, beside(state, names=names))
     return made
 
 

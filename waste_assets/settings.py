@@ -18,6 +18,7 @@ SOURCES = "WASTE_ASSETS_SOURCES"
 TIME_ZONE = "WASTE_ASSETS_TIMEZONE"
 PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
 RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
+NAMES = "WASTE_ASSETS_NAMES"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 
@@ -33,6 +34,8 @@ class Settings:
     prefix_budget: int = 50_000
     #: A tool result above this size is too long, tokens.
     result_cap: int = 8_000
+    #: Remedies may name files and programs that only one project has.
+    names: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +48,7 @@ class Settings:
             environ.get(TIME_ZONE) or "UTC",
             _tokens(environ, PREFIX_BUDGET, cls.prefix_budget),
             _tokens(environ, RESULT_CAP, cls.result_cap),
+            _names(environ),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -55,7 +59,15 @@ class Settings:
             TIME_ZONE: self.time_zone,
             PREFIX_BUDGET: str(self.prefix_budget),
             RESULT_CAP: str(self.result_cap),
+            NAMES: "all" if self.names else "shared",
         }
+
+
+def _names(environ: Mapping[str, str]) -> bool:
+    given = environ.get(NAMES, "").strip() or "shared"
+    if given not in ("all", "shared"):
+        raise ValueError(f"{NAMES} is {given!r}: give `all` or `shared`, or leave it out.")
+    return given == "all"
 
 
 def _tokens(environ: Mapping[str, str], name: str, default: int) -> int:

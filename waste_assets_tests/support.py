@@ -29,7 +29,7 @@ from waste_assets.lake.tables import (
     TURN_TABLES,
     Table,
 )
-from waste_assets.mart.publish import publish
+from waste_assets.mart.publish import Beside, beside, publish
 from waste_assets.plan import Plan, plan
 from waste_assets.processes import Processes
 from waste_assets.sample import Conversation, Response, Truth
@@ -113,7 +113,15 @@ class Audit:
 
     def publish(self) -> None:
         """Build the BI files."""
-        publish(self.lake, self.bi, date(2026, 11, 22))
+        publish(self.lake, self.bi, date(2026, 11, 22), self.beside())
+
+    def beside(self, *, names: bool = False) -> Beside:
+        """What is published and not from the lake."""
+        state = State(self.data)
+        try:
+            return beside(state, names=names)
+        finally:
+            state.close()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the BI database."""

@@ -161,6 +161,60 @@ def test_a_lost_database_is_published_again_and_says_the_same(built: Built, tmp_
         assert told(run(*arguments, home=tmp_path))["runs"] == []
 
 
+def test_remedies_are_listed_with_what_to_copy(built: Built) -> None:
+    rows = told(run("remedies", "--data-root", built.data, "--json", home=built.home))["remedies"]
+    assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+    done = run("remedies", "--data-root", built.data, "--limit", "3", home=built.home)
+    text = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"")
+    for row in rows[:3]:
+        assert f"{row['rank']}. {row['remedy_id']}: {row['what']}" in text
+        assert f"   Where: {row['place']}.\n" in text
+        for line in row["change"].splitlines():
+            assert f"       {line}\n" in text
+    assert f"{len(rows) - 3} more" in text
+    first = told(built.audited)["change_first"]
+    assert [row["remedy_id"] for row in first] == [row["remedy_id"] for row in rows[:3]]
+
+
+def test_a_remedy_that_was_applied_is_in_the_next_audit(built: Built, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(built.data, data)
+    audit = ("audit", built.sample, "--data-root", data, "--json")
+    first = told(run(*audit, home=tmp_path))["change_first"][0]["remedy_id"]
+    day = sorted(built.expected["days"])[1]
+    applied = ("remedies", "applied", first, "--on", day, "--data-root", data)
+    done = run(*applied, home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"{first} counts as applied on {day}" in done.stdout.decode()
+    again = told(run(*audit, home=tmp_path))
+    assert len(again["runs"]) == 1 and again["errors"] == []
+    assert first not in [row["remedy_id"] for row in again["change_first"]]
+    tracked = told(run("remedies", "--data-root", data, "--json", home=tmp_path))["tracking"]
+    assert [(row["remedy_id"], row["status"]) for row in tracked] == [(first, "too early")]
+    text = run("remedies", "--data-root", data, home=tmp_path).stdout.decode()
+    assert f"{first}, {day}: too early" in text
+    # Before the name of the command it means the same.
+    withdrawn = ("remedies", "--data-root", data, *applied[1:5], "--withdrawn")
+    assert run(*withdrawn, home=tmp_path).returncode == 0
+    assert told(run(*audit, home=tmp_path))["change_first"][0]["remedy_id"] == first
+
+
+def test_a_remedy_that_there_is_not_cannot_be_applied(built: Built, tmp_path: Path) -> None:
+    assert "no remedy 'nonsense'" in complaint(
+        run("remedies", "applied", "nonsense", home=tmp_path)
+    )
+    withdrawn = run("remedies", "applied", "paths", "--withdrawn", home=tmp_path)
+    assert "paths was not applied on or before" in complaint(withdrawn)
+    assert "run `waste-assets audit` first" in complaint(run("remedies", home=tmp_path))
+    later = run("remedies", "applied", "paths", "--on", "2099-01-01", home=tmp_path)
+    assert "2099-01-01 is still to come" in complaint(later)
+    nowhere = ("remedies", "applied", "paths", "--project", "~/nowhere", "--data-root", built.data)
+    assert "No session is of project '~/nowhere'" in complaint(run(*nowhere, home=tmp_path))
+    names = run("audit", home=tmp_path, WASTE_ASSETS_NAMES="some")
+    assert "WASTE_ASSETS_NAMES is 'some'" in complaint(names)
+
+
 def test_the_account_can_be_read_in_a_terminal(built: Built) -> None:
     done = run("audit", built.sample, "--data-root", built.data, home=built.home)
     text = done.stdout.decode()

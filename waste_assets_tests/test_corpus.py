@@ -21,6 +21,7 @@ from waste_assets.lake.tables import (
     TOKEN_LEDGER,
     TOOL_CALLS,
 )
+from waste_assets.mart.tables import REMEDIES
 from waste_assets_tests.support import Audit, assert_blocks_add_up
 
 CORPUS = Path(
@@ -150,3 +151,21 @@ def test_the_detectors_agree_with_people(audit: Audit) -> None:
     assert found.flagged_none.value < 0.05
     assert found.cause.value >= 0.85
     assert found.fault.value >= 0.85
+
+
+def test_remedies_address_all_of_the_waste_once_and_say_what_to_change(audit: Audit) -> None:
+    audit.publish()
+    rows = audit.published(REMEDIES)
+    sure = [row for row in audit.rows(HEURISTIC_FLAGS) if row["tier"] != "candidate"]
+    assert sum(row["flags"] for row in rows) == len(sure)
+    ((low, high),) = audit.query(
+        "SELECT sum(usd_direct), sum(usd_avoidable) FROM daily_waste WHERE category <> 'productive'"
+    )
+    assert sum(row["usd_low"] for row in rows) == pytest.approx(low, abs=1e-6)
+    assert sum(row["usd_high"] for row in rows) == pytest.approx(high, abs=1e-6)
+    unknown = [row for row in rows if row["remedy_id"] == "other-failures"]
+    assert sum(row["flags"] for row in unknown) < 0.02 * len(sure)
+    for row in rows:
+        assert row["change"].isprintable() or "\n" in row["change"]
+        if row["kind"] == "settings":
+            json.loads(row["change"])

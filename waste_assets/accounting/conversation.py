@@ -28,6 +28,8 @@ class Block:
     end: int
     chars: int | None
     content_hash: str | None
+    #: Of what was injected: the file, the hook, or how it begins.
+    name: str | None
     tool_use_id: str | None
     line_no: int | None
 

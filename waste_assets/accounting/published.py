@@ -83,7 +83,11 @@ _TAKEN = {
     CONTEXT_BLOCKS.name: (
         _Taken("origin", "all_usage", _same("session_id", "agent")),
         _Taken("piece", "all_blocks", _same("transcript", "line_no")),
-        _Taken("content", "all_blocks", _same("subtype", "content_hash", "tool_use_id")),
+        _Taken(
+            "content",
+            "all_blocks",
+            {**_same("subtype", "content_hash", "tool_use_id"), "name": "target"},
+        ),
     ),
 }  # fmt: skip
 #: Columns in which the scripts have the numbers of responses.

@@ -37,7 +37,7 @@ _CALL = (
 )
 _BLOCK = (
     "session_id, response_id, kind, subtype, basis, start_token, end_token, chars, content_hash, "
-    "tool_use_id, line_no"
+    "name, tool_use_id, line_no"
 )
 #: Characters of text to a token, where thinking that is not on record hides the true ratio.
 _CHARS_PER_TOKEN = 3.5

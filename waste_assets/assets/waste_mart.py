@@ -7,7 +7,7 @@ import duckdb
 
 from waste_assets.assets.described import OWNERS, column_schema, records, small_table
 from waste_assets.lake.tables import FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
-from waste_assets.mart.publish import publish
+from waste_assets.mart.publish import beside, publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
 
@@ -32,17 +32,24 @@ def waste_mart(
     context: dg.AssetExecutionContext, data_root: DataRoot
 ) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
-    publish(data_root.lake, data_root.bi, datetime.now(UTC).date())
+    state = data_root.state()
+    try:
+        known = beside(state, names=data_root.names)
+    finally:
+        state.close()
+    publish(data_root.lake, data_root.bi, datetime.now(UTC).date(), known)
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
         (totals,) = records(con.execute(_TOTALS))
         (wasted,) = records(con.execute(_WASTED))
         categories = records(con.execute(_CATEGORIES))
         months = records(con.execute(_MONTHS))
+        remedies = records(con.execute(_REMEDIES))
     return dg.MaterializeResult(
         metadata={
             **{name: value for name, value in (totals | wasted).items() if value is not None},
             "categories": small_table(categories),
             "months": small_table(months),
+            "remedies": small_table(remedies),
             "path": dg.MetadataValue.path(str(data_root.bi / "waste.duckdb")),
         }
     )
@@ -75,6 +82,14 @@ SELECT
 FROM daily_waste
 GROUP BY category
 ORDER BY usd_avoidable DESC NULLS LAST, category
+"""
+_REMEDIES = """
+SELECT
+    rank, remedy_id, what, place, change, status, round(usd_month_low, 2) AS usd_month_low,
+    round(usd_month_high, 2) AS usd_month_high
+FROM remedies
+ORDER BY rank
+LIMIT 10
 """
 _MONTHS = """
 SELECT

@@ -24,6 +24,7 @@ from waste_assets.mart.tables import (
     FAILURES,
     FLAGS,
     MART_TABLES,
+    REMEDIES,
     SESSION_USAGE,
     SESSION_WASTE,
 )
@@ -248,6 +249,39 @@ FULL JOIN (
 WHERE p.calls IS DISTINCT FROM l.calls OR abs(p.usd - l.usd) > 1e-6
 """
 
+# What remedies address by category, against what the ledger says of it: no dollar counts twice.
+_BEYOND_THE_WASTE = f"""
+WITH addressed AS (
+    SELECT
+        category, sum(usd_low) AS usd_low, sum(usd_high) AS usd_high,
+        sum(usd_candidate) AS usd_candidate
+    FROM bi.{REMEDIES.name}
+    GROUP BY category
+),
+wasted AS (
+    SELECT
+        category, coalesce(sum(usd), 0) - coalesce(sum(usd_candidate), 0) AS usd_direct,
+        coalesce(sum(usd_avoidable), 0) AS usd_avoidable,
+        coalesce(sum(usd_candidate), 0) AS usd_candidate
+    FROM lake_ledger
+    GROUP BY category
+)
+SELECT
+    NULL::DATE AS day, category, a.usd_low, w.usd_direct, a.usd_high, w.usd_avoidable,
+    a.usd_candidate, w.usd_candidate AS ledger_candidate
+FROM addressed AS a
+LEFT JOIN wasted AS w USING (category)
+WHERE a.usd_low > coalesce(w.usd_direct, 0) + 1e-6
+    OR a.usd_high > coalesce(w.usd_avoidable, 0) + 1e-6
+    OR a.usd_candidate > coalesce(w.usd_candidate, 0) + 1e-6
+    OR a.usd_high < a.usd_low - 1e-6
+"""
+_EMPTY_REMEDIES = f"""
+SELECT NULL::DATE AS day, remedy_id, place, change
+FROM bi.{REMEDIES.name}
+WHERE trim(change) = '' OR trim(place) = '' OR trim(what) = '' OR trim(advice) = ''
+"""
+
 _LAKE_USAGE = f"""
 CREATE TEMP TABLE lake_usage AS
 SELECT
@@ -346,6 +380,27 @@ SUITE = Suite(
             _UNLIKE_FAILURES,
             "failures",
             "have other totals than the lake",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "remedies_within_waste",
+            "What remedies address is no more than the waste of their category in the lake's "
+            "ledger: low, high and candidates, to 1e-6 USD.",
+            f"(SELECT DISTINCT NULL::DATE AS day, category FROM bi.{REMEDIES.name})",
+            _BEYOND_THE_WASTE,
+            "categories",
+            "have remedies for more than was wasted",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "remedies_complete",
+            "Every remedy says what to change, and where.",
+            f"(SELECT NULL::DATE AS day FROM bi.{REMEDIES.name})",
+            _EMPTY_REMEDIES,
+            "remedies",
+            "lack the change or its place",
             _REPUBLISH,
         ),
         Check(

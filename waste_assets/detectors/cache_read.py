@@ -82,6 +82,7 @@ def _duplicates(epoch: list[Response]) -> Iterator[Flag]:
             again[0].response,
             tuple(claim for block in again for claim in carried(block)),
             cause=texts[0][0].subtype or texts[0][0].kind,
+            about=texts[0][0].name,
         )
 
 
@@ -90,7 +91,8 @@ def _copies_told(blocks: list[Block]) -> str:
     where = f" at line {first.line_no}" if first.line_no else ""
     times = f"{len(again)} more times" if len(again) > 1 else "once more"
     name = first.subtype or first.kind
-    return f"{name}{where} ({first.chars or 0:,} characters) {times}"
+    which = f" {path_of(first.name)}" if first.name else ""
+    return f"{name}{which}{where} ({first.chars or 0:,} characters) {times}"
 
 
 # --- the prefix ------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ class Flag:
     cause: str | None = None
     fault: str | None = None
     cause_rule: str | None = None
+    #: What it is about, where that is no call: the file or hook of an injected text.
+    about: str | None = None
     #: A judgement decides: the flag stays a candidate until there is one.
     needs_judgement: bool = False
 

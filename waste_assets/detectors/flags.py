@@ -30,7 +30,7 @@ from waste_assets.collector import at_rest
 from waste_assets.detectors import causes
 from waste_assets.detectors.flag import Flag, Settings
 from waste_assets.detectors.registry import detect, detectors
-from waste_assets.detectors.wording import subject
+from waste_assets.detectors.wording import path_of, subject
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     FAILED_CALLS,
@@ -224,7 +224,7 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
                 **_place(response),
                 "tool_use_id": first.id if first else None,
                 "tool_name": first.tool if first else None,
-                "target": subject(first) if first else None,
+                "target": subject(first) if first else path_of(flag.about) or None,
                 "tool_use_ids": [call.id for call in flag.calls],
                 "transcript": first.transcript if first else response.transcript,
                 "line_no": first.line_no if first else response.line_no,

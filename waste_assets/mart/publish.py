@@ -6,16 +6,20 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from waste_assets.clusters.applied import Applied, AppliedRemedies
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.state import State
 from waste_assets.lake.tables import (
     FAILED_CALLS,
     HEURISTIC_FLAGS,
@@ -26,10 +30,18 @@ from waste_assets.lake.tables import (
     TEXT_SIZES,
     TIMESTAMP,
     TOKEN_LEDGER,
+    TOOL_CALLS,
     Table,
 )
 from waste_assets.mart.fault_shares import fault_shares
-from waste_assets.mart.tables import FAULT_SHARES, MART_TABLES
+from waste_assets.mart.remedies import cluster_estimates, remedies
+from waste_assets.mart.tables import (
+    CLUSTER_ESTIMATES,
+    FAULT_SHARES,
+    MART_TABLES,
+    REMEDIES,
+    REMEDY_TRACKING,
+)
 
 _SOURCES = {
     "turns": PARSED_TURNS,
@@ -38,13 +50,42 @@ _SOURCES = {
     "token_ledger": TOKEN_LEDGER,
     "heuristic_flags": HEURISTIC_FLAGS,
     "failed_calls": FAILED_CALLS,
+    "tool_calls": TOOL_CALLS,
     "text_sizes": TEXT_SIZES,
 }
 #: In this order: each may read what those before it have made.
-_SCRIPTS = ("mart.sql", "waste.sql", "cache_economics.sql", "tokenizer_drift.sql")
+_SCRIPTS = (
+    "mart.sql",
+    "waste.sql",
+    "remedies.sql",
+    "occurrences.sql",
+    "cache_economics.sql",
+    "tokenizer_drift.sql",
+)
+#: What decides about the tables beside the lake.
+_CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
 
 
-def inputs(lake: Lake) -> str:
+@dataclass(frozen=True)
+class Beside:
+    """What the tables are made from beside the lake."""
+
+    #: Remedies that people have applied.
+    applied: tuple[Applied, ...] = ()
+    #: Remedies may name what only one project has.
+    names: bool = False
+
+
+def beside(state: State, *, names: bool = False) -> Beside:
+    """What a data root knows beside its lake."""
+    return Beside(tuple(AppliedRemedies(state).all()), names)
+
+
+#: A lake alone.
+NOTHING = Beside()
+
+
+def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
     """Identity of everything that the BI files are made from."""
     notes = {
         f"{table.name}/{day}": lake.notes(table, day)
@@ -52,9 +93,11 @@ def inputs(lake: Lake) -> str:
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
-    for rules in sorted(files("waste_assets.mart").iterdir(), key=lambda path: path.name):
-        if rules.name.endswith((".py", ".sql")):
-            told.update(rules.read_bytes())
+    told.update(repr(beside).encode())
+    for package in _CODE:
+        for rules in sorted(files(package).iterdir(), key=lambda path: path.name):
+            if rules.name.endswith((".py", ".sql")):
+                told.update(rules.read_bytes())
     return told.hexdigest()[:16]
 
 
@@ -66,7 +109,7 @@ def published_inputs(bi: Path) -> str | None:
     return None
 
 
-def publish(lake: Lake, bi: Path, today: date) -> None:
+def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None:
     """Build `waste.duckdb` and its Parquet twins from the lake and replace the old ones.
 
     Readers that hold an old file keep it; nobody ever sees a half-written one.
@@ -93,7 +136,7 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             facts = {
                 "schema_version": str(SCHEMA_VERSION),
                 "published_on": today.isoformat(),
-                "inputs": inputs(lake),
+                "inputs": inputs(lake, beside),
                 "money": "USD at the API's list price of the day, also for subscribers",
             }
             con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
@@ -101,7 +144,11 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             con.begin()
             for script in _SCRIPTS:
                 con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
-            _fault_shares(con)
+            _fill(con, FAULT_SHARES, fault_shares(con.execute("FROM session_faults").fetchall()))
+            ranked, tracked = remedies(con, beside.applied, names=beside.names)
+            _fill(con, REMEDIES, ranked)
+            _fill(con, REMEDY_TRACKING, tracked)
+            _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
             con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
             con.commit()
             for table in MART_TABLES:
@@ -132,11 +179,13 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -
     )
 
 
-def _fault_shares(con: duckdb.DuckDBPyConnection) -> None:
-    rows = fault_shares(con.execute("FROM session_faults").fetchall())
-    con.execute(f"CREATE TABLE {FAULT_SHARES.name} ({_columns(FAULT_SHARES)})")
-    values = ", ".join(f"${column.name}" for column in FAULT_SHARES.columns)
-    con.executemany(f"INSERT INTO {FAULT_SHARES.name} VALUES ({values})", rows)
+def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    con.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
+    if rows:
+        # In one statement: one a row takes ten times as long.
+        places = f"({', '.join('?' * len(table.columns))})"
+        values = [row[column.name] for row in rows for column in table.columns]
+        con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
 
 
 #: Not by way of Arrow: DuckDB would import pandas for that.
@@ -148,6 +197,7 @@ _SQL_TYPES = {
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
     pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
     TIMESTAMP: "TIMESTAMPTZ",
 }
 

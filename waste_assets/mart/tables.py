@@ -286,6 +286,133 @@ TOKENIZER_SWITCH = Table(
     ),
     ("model", "other_model"),
 )
+REMEDIES = Table(
+    "remedies",
+    "What to change, ready to copy, ranked by the dollars that it addresses: no dollar is in two "
+    "remedies. Candidates are apart and rank last.",
+    (
+        _count("rank", "From 1: the dearest."),
+        Column("remedy_id", pa.string(), "Name of the remedy, for ever.", nullable=False),
+        Column("what", pa.string(), "What goes wrong.", nullable=False),
+        Column("advice", pa.string(), "What to do, in a sentence.", nullable=False),
+        Column(
+            "kind",
+            pa.string(),
+            "claude_md (lines), settings (JSON), command (of a terminal), prompt (typed into "
+            "Claude Code) or habit.",
+            nullable=False,
+        ),
+        Column("place", pa.string(), "Where the change goes.", nullable=False),
+        Column("change", pa.string(), "The change, to be copied.", nullable=False),
+        _count("names_withheld", "Names left out of it, as only one project has them."),
+        Column("category", pa.string(), "Category of its findings.", nullable=False),
+        Column("cluster_id", pa.string(), "The dearest of its clusters.", nullable=False),
+        Column("cause", pa.string(), "Cause of the dearest finding."),
+        Column(
+            "status",
+            pa.string(),
+            "'open', or what came of it; see remedy_tracking.",
+            nullable=False,
+        ),
+        Column("applied_on", pa.date32(), "Day on which it was applied last."),
+        _count("flags", "Certain and likely findings."),
+        _count("candidates", "Findings that are candidates."),
+        _count("sessions", "Sessions with any of them."),
+        _count("projects", "Projects of these."),
+        Column("first_day", pa.date32(), "First day with a finding.", nullable=False),
+        Column("last_day", pa.date32(), "Last day with a finding.", nullable=False),
+        _usd("usd_low", "Observed: what its flags own.", nullable=False),
+        _usd(
+            "usd_high",
+            "Observed: and the rest of responses that held only wasted calls.",
+            nullable=False,
+        ),
+        _usd("usd_candidate", "Observed: what its candidates own.", nullable=False),
+        _usd(
+            "usd_month_low",
+            "`usd_low` in 30 days of the span from the first to the last response, of 7 at least.",
+            nullable=False,
+        ),
+        _usd("usd_month_high", "`usd_high`, likewise.", nullable=False),
+        _usd("usd_month_candidate", "`usd_candidate`, likewise.", nullable=False),
+        Column("example", pa.string(), "The dearest finding: transcript:line.", nullable=False),
+        Column("evidence", pa.string(), "Why it is one, in words.", nullable=False),
+    ),
+    ("remedy_id",),
+)
+
+
+def _changes(name: str, unit: str, told: str) -> tuple[Column, ...]:
+    """Something a session, before and after, and the difference."""
+    return (
+        _number(f"{name}_before", f"{told} a session before; NULL: there is none.", unit),
+        _number(f"{name}_after", f"{told} a session after; NULL: there is none.", unit),
+        _number(f"{name}_change", "After less before; NULL: one of them is not known.", unit),
+        _number(f"{name}_change_low", "Of its 95 % interval, from resampled sessions.", unit),
+        _number(f"{name}_change_high", "Of its 95 % interval.", unit),
+    )
+
+
+REMEDY_TRACKING = Table(
+    "remedy_tracking",
+    "What became of remedies that were applied: sessions that began after the day against those "
+    "that ended before it.",
+    (
+        Column("remedy_id", pa.string(), "The remedy.", nullable=False),
+        Column("project", pa.string(), "Where it was applied; NULL: everywhere."),
+        Column("applied_on", pa.date32(), "Day on which it was applied last.", nullable=False),
+        Column("withdrawn_on", pa.date32(), "Day on which it was withdrawn; NULL: it was not."),
+        Column(
+            "status",
+            pa.string(),
+            "'too early' (fewer than 20 sessions on a side, less than 7 days, or so rare before "
+            "that its absence may be luck), 'no change seen', 'lower', 'higher', 'gone so far' or "
+            "'withdrawn'.",
+            nullable=False,
+        ),
+        Column("until", pa.date32(), "Last day that counts as after."),
+        _count("sessions_before", "Sessions before."),
+        _count("sessions_after", "Sessions after."),
+        _count("affected_before", "Of those before, with an occurrence."),
+        _count("affected_after", "Of those after, with an occurrence."),
+        *_changes("occurrences", "1/session", "Occurrences"),
+        *_changes("usd", "USD/session", "Dollars"),
+    ),
+    ("remedy_id", "project"),
+)
+CLUSTER_ESTIMATES = Table(
+    "cluster_estimates",
+    "How often failures and waste happen: in the dearest sessions, in all of them, and as told "
+    "from a sample of as many. Strata are fifths of the sessions by cost, drawn in proportion; "
+    "expansion estimator with finite population correction (Cochran 1977).",
+    (
+        Column(
+            "kind",
+            pa.string(),
+            "cause (family of failures), cluster (of failures) or rule (other waste).",
+            nullable=False,
+        ),
+        Column("cluster_id", pa.string(), "The cause, cluster, or category/rule.", nullable=False),
+        _count("top_n", "Dearest sessions looked at: 100, or all where there are fewer."),
+        _count("top_occurrences", "Occurrences in these."),
+        _count("top_affected", "Of these, sessions with one."),
+        _number("top_rate", "Occurrences a session.", "1/session", nullable=False),
+        _count("sessions", "All sessions."),
+        _count("occurrences", "Occurrences in all: exact."),
+        _count("affected", "Sessions with one: exact."),
+        _number("rate", "Occurrences a session.", "1/session", nullable=False),
+        _count("sample_sessions", "Sessions of the sample."),
+        _count("sample_occurrences", "Occurrences in these."),
+        _count("sample_affected", "Of these, sessions with one."),
+        _number("estimate", "Occurrences in all, told from the sample.", "1", nullable=False),
+        _number("low", "Of its 95 % interval.", "1", nullable=False),
+        _number("high", "Of its 95 % interval.", "1", nullable=False),
+        _number("affected_estimate", "Sessions with one, from the sample.", "1", nullable=False),
+        _number("affected_low", "Of its 95 % interval.", "1", nullable=False),
+        _number("affected_high", "Of its 95 % interval.", "1", nullable=False),
+    ),
+    ("kind", "cluster_id"),
+)
 
 MART_TABLES = (
     DAILY_USAGE,
@@ -295,6 +422,9 @@ MART_TABLES = (
     FLAGS,
     FAILURES,
     FAULT_SHARES,
+    REMEDIES,
+    REMEDY_TRACKING,
+    CLUSTER_ESTIMATES,
     CACHE_ECONOMICS,
     CACHE_REBUILDS,
     TOKENIZER_DRIFT,

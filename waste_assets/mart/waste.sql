@@ -3,7 +3,7 @@
 -- Reads   token_ledger, heuristic_flags, failed_calls   (views over the lake)
 --         shown_project
 -- Makes   daily_waste, session_waste, flags, failures
---         session_faults                                (for the shares of faults)
+--         owned, failed, session_faults                 (for the other scripts and the shares)
 --
 -- Money is added as decimals, as in mart.sql.
 
@@ -75,6 +75,7 @@ SELECT
     session_id,
     project,
     cause,
+    cause_rule,
     fault,
     tool_name,
     count(*) AS calls,

@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 
 from waste_assets.detectors.registry import detectors
-from waste_assets.report.advice import advice
 
 TOKENS = ("input", "write_5m", "write_1h", "read", "output")
 #: So many things to change first.
@@ -119,62 +118,24 @@ GROUP BY category
 
 
 def _change_first(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """The rules whose certain and likely flags would have saved the most.
+    """The remedies that would save the most, of those that are open or have changed nothing.
 
-    Each with `what` and `remedy` in words, what it costs (its part of what its category costs, so
-    that no dollar counts for two rules), and as an `example` the dearest of its flags:
-    `transcript:line`, with its `evidence`.
+    Each with `what`, `advice`, the `change` to copy and its `place`, what it addresses in all and
+    in a month (no dollar counts for two remedies), and as an `example` the dearest of its
+    findings: `transcript:line`, with its `evidence`.
     """
-    return [
-        {**row, "what": told.what, "remedy": told.remedy}
-        for row in _rows(con, _DEAREST)
-        for told in (advice(row["category"], row["rule"], row["cause"]),)
-    ]
+    return _rows(con, _DEAREST)
 
 
-# The rest of responses that held only wasted calls is shared among the flags of the category that
-# ask for it: two flags may ask for the same.
+# What was just applied is no news; what was and changed nothing is.
 _DEAREST = f"""
-WITH sure AS (
-    SELECT *, usd_avoidable - usd_direct AS usd_rest FROM flags WHERE tier <> 'candidate'
-),
-asked AS (SELECT category, sum(usd_rest) AS usd_asked FROM sure GROUP BY category),
-given AS (
-    SELECT category, sum(usd_avoidable) - sum(usd_direct) AS usd_given
-    FROM daily_waste
-    GROUP BY category
-),
-costs AS (
-    SELECT
-        sure.*,
-        usd_owned + coalesce(usd_rest * usd_given / nullif(usd_asked, 0), 0) AS usd_saved
-    FROM sure
-    JOIN asked USING (category)
-    JOIN given USING (category)
-),
-causes AS (
-    SELECT category, rule, cause
-    FROM costs
-    GROUP BY category, rule, cause
-    QUALIFY row_number() OVER (
-        PARTITION BY category, rule ORDER BY sum(usd_saved) DESC, cause
-    ) = 1
-)
 SELECT
-    category,
-    rule,
-    any_value(causes.cause) AS cause,
-    count(*) AS flags,
-    count(DISTINCT session_id) AS sessions,
-    sum(usd_owned) AS usd_direct,
-    sum(usd_saved) AS usd_avoidable,
-    arg_max(transcript || ':' || line_no, (usd_saved, flag_id)) AS example,
-    arg_max(evidence, (usd_saved, flag_id)) AS evidence
-FROM costs
-JOIN causes USING (category, rule)
-GROUP BY category, rule
-HAVING sum(usd_saved) > 0
-ORDER BY usd_avoidable DESC, category, rule
+    remedy_id, what, advice, kind, place, change, category, cluster_id, cause, flags, sessions,
+    usd_low AS usd_direct, usd_high AS usd_avoidable, usd_month_low, usd_month_high, example,
+    evidence
+FROM remedies
+WHERE usd_high > 0 AND status IN ('open', 'withdrawn', 'no change seen', 'higher')
+ORDER BY rank
 LIMIT {_FIRST}
 """
 

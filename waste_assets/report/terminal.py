@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
@@ -13,6 +14,13 @@ from rich.text import Text
 #: Rows of the tables, with the one that sums up the rest.
 _DAYS_SHOWN = 7
 _OTHERS_SHOWN = 5
+#: Where a change goes, by its kind.
+_PLACES = {
+    "claude_md": "CLAUDE.md: ",
+    "settings": "settings.json: ",
+    "command": "terminal: ",
+    "prompt": "prompt: ",
+}
 
 
 def print_account(told: dict[str, Any], console: Console) -> None:
@@ -148,17 +156,32 @@ def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
 def _change_first(console: Console, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
-    console.print("To change first", style="bold")
+    console.print(
+        Text.assemble(("To change first", "bold"), " (all, ready to copy: waste-assets remedies)")
+    )
     for number, row in enumerate(rows, 1):
-        times = f"{row['flags']:,} times in {row['sessions']:,} sessions"
-        for start, line in (
-            (f"{number}. ", f"{_usd(row['usd_avoidable'])}: {row['what']}, {times}."),
-            ("   ", row["remedy"]),
-        ):
+        times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
+        month = f"{_usd(row['usd_month_high'])} a month"
+        told = [
+            (f"{number}. ", f"{_usd(row['usd_avoidable'])} ({month}): {row['what']}, {times}."),
+            ("   ", f"{_PLACES.get(row['kind'], '')}{_first_line(row)}"),
+        ]
+        # Sentences speak for themselves; what is typed or set does not.
+        if row["kind"] not in ("claude_md", "habit"):
+            told.insert(1, ("   ", row["advice"]))
+        for start, line in told:
             _print(console, wrap(start + line, console.width, subsequent_indent="   "))
         # To be copied: never broken.
         console.print(Text(f"   waste-assets show {row['example']}"), soft_wrap=True)
     console.print()
+
+
+def _first_line(remedy: dict[str, Any]) -> str:
+    """The beginning of a change: of JSON the whole, on one line."""
+    change: str = remedy["change"]
+    if remedy["kind"] == "settings":
+        return json.dumps(json.loads(change))
+    return change.splitlines()[0].removeprefix("- ")
 
 
 def _usage(console: Console, told: dict[str, Any]) -> None:
@@ -214,6 +237,11 @@ def _shortened(name: str, room: int, *, of_path: bool) -> str:
     if len(name) <= room:
         return name
     return "…" + name[1 - room :] if of_path else name[: room - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: '1 time', '2 times'."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _usd(value: float | None) -> str:

@@ -18,6 +18,7 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     time_zone: str = "UTC"
     prefix_budget: int = Settings.prefix_budget
     result_cap: int = Settings.result_cap
+    names: bool = Settings.names
 
     @property
     def root(self) -> Path:

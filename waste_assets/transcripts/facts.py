@@ -8,6 +8,7 @@ several lines (copies, conversations, results and their calls) happens later, in
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ from waste_assets.transcripts.records import (
 )
 
 #: Changed with every change of what is read from a line: older facts are read anew.
-RULES = "3"
+RULES = "4"
 _FROM, _RULES = "waste.from", "waste.rules"
 
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
@@ -97,6 +98,8 @@ _UNSENT = frozenset(
 )
 #: Fields of attachments that tell the harness what they belong to: each call has its own.
 _UNSENT_FIELDS = frozenset(["type", "toolUseID"])
+#: Fields of attachments that say which one it is: the file or the hook.
+_NAMES = ("displayPath", "path", "filename", "hookName")
 #: What an image weighs against text when a count is shared by characters: about 1,500 tokens.
 _IMAGE_CHARS = 6_000
 #: How much of a call and of its result is kept for the detectors to look at.
@@ -106,6 +109,9 @@ _RESULT_CHARS = 300
 TARGET_CHARS = 400
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
 _AGENT_PROGRESS = b"agent_progress"
+#: What is kept of the beginning of an injected text.
+_OPENING_CHARS = 80
+_BLANK = re.compile(r"\s+")
 _REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
 
 _fast_input = msgspec.json.Decoder(ToolInput).decode
@@ -422,12 +428,15 @@ class _Facts:
     def _text(self, text: str, record: Record, here: _Context) -> None:
         told = _text_hash(text)
         if text.startswith(_REMINDER):
-            self._content(here, "reminder", len(text), content_hash=told)
+            self._content(here, "reminder", len(text), target=_opening(text), content_hash=told)
             return
         subtype = "injected" if record.isMeta else "typed"
         if text.startswith(("<command-", "<local-command-", "<bash-")):
             subtype = "command"
-        self._content(here, "user_text", len(text), subtype=subtype, content_hash=told)
+        target = _opening(text) if subtype == "injected" else None
+        self._content(
+            here, "user_text", len(text), subtype=subtype, target=target, content_hash=told
+        )
 
     def _result(self, block: Block, record: Record, here: _Context) -> None:
         text = _text_of(block.content)
@@ -470,6 +479,7 @@ class _Facts:
                 "reminder",
                 reminders,
                 tool_use_id=block.tool_use_id,
+                target=_opening(appended[0]),
                 content_hash=_text_hash("".join(appended)),
             )
 
@@ -480,7 +490,12 @@ class _Facts:
             rest = {name: part for name, part in value.items() if name not in _UNSENT_FIELDS}
             content = msgspec.json.encode(rest)
             self._content(
-                here, "attachment", _chars(rest), subtype=kind, content_hash=_hash(content)
+                here,
+                "attachment",
+                _chars(rest),
+                subtype=kind,
+                target=_name(rest),
+                content_hash=_hash(content),
             )
 
     def _costs(self, record: Record, here: _Context) -> None:
@@ -702,8 +717,8 @@ def changed_chars(given: ToolInput) -> int | None:
 def _between(old: str, new: str) -> int:
     """Length of what differs between two texts, after their common beginning and end."""
     shorter = min(len(old), len(new))
-    start = len(commonprefix((old, new)))  # noqa: RUF071 - of characters is what is wanted
-    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))  # noqa: RUF071
+    start = len(commonprefix((old, new)))
+    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))
     return max(len(new), len(old)) - start - min(end, shorter - start)
 
 
@@ -760,6 +775,22 @@ def _reminders(text: str) -> list[str]:
         found.append(text[start:end])
         start = end
     return found
+
+
+def _opening(reminder: str) -> str | None:
+    """How an injected text begins: enough to know it again."""
+    text = _BLANK.sub(" ", reminder[: 2 * _OPENING_CHARS].replace(_REMINDER, "")).strip()
+    return text[:_OPENING_CHARS] or None
+
+
+def _name(attachment: dict[str, Any]) -> str | None:
+    """Which file, hook or server an attachment comes from; None where it does not say."""
+    added = attachment.get("addedNames")
+    names = [attachment.get(field) for field in _NAMES]
+    # Several of them have no name in common.
+    names += added if isinstance(added, list) and len(added) == 1 else []
+    found = next((name for name in names if isinstance(name, str) and name), None)
+    return found and found[:TARGET_CHARS]
 
 
 def _chars(value: Any) -> int:

@@ -500,6 +500,25 @@ def a_failure_is_counted_twice(data: Data) -> Row:
     return {"day": DAY, "cause": row["cause"], "fault": row["fault"]}
 
 
+@breaks("waste_mart", "remedies_within_waste")
+def remedies_save_more_than_was_wasted(data: Data) -> Row:
+    ((category,),) = data.ask(
+        "SELECT category FROM remedies WHERE usd_high > 0 ORDER BY rank LIMIT 1"
+    )
+    data.publish(
+        "UPDATE remedies SET usd_high = usd_high + 2e-6 WHERE rank = "
+        "(SELECT min(rank) FROM remedies WHERE usd_high > 0)"
+    )
+    return {"day": None, "category": category}
+
+
+@breaks("waste_mart", "remedies_complete")
+def a_remedy_changes_nothing(data: Data) -> Row:
+    ((remedy,),) = data.ask("SELECT remedy_id FROM remedies WHERE rank = 1")
+    data.publish("UPDATE remedies SET change = ' ' WHERE rank = 1")
+    return {"day": None, "remedy_id": remedy, "change": " "}
+
+
 @breaks("waste_mart", "keys_unique")
 def a_published_row_stands_twice(data: Data) -> Row:
     data.publish(f"INSERT INTO coverage FROM coverage WHERE day = DATE '{DAY}'")

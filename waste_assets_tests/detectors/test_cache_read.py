@@ -37,6 +37,8 @@ def test_the_second_copy_of_a_reminder_is_carried_for_nothing() -> None:
     flags = found(c)
     (flag,) = of("duplicate", flags)
     assert flag.tier is Tier.LIKELY
+    # A reminder has no name: it is known by how it begins.
+    assert flag.about and NOTE.startswith(flag.about)
     (claim,) = flag.claims
     assert claim.response.number == 1
     size = claim.end - claim.start
@@ -54,11 +56,22 @@ def test_every_copy_but_the_first_is_in_one_flag() -> None:
     (flag,) = of("duplicate", found(c))
     assert len(flag.claims) == 3 and "3 more times" in flag.evidence
     assert flag.cause == "hook_additional_context"
+    assert flag.about == "UserPromptSubmit" and " UserPromptSubmit at line " in flag.evidence
 
 
 def test_a_memory_file_that_is_injected_again_is_a_duplicate() -> None:
     c = conversation("memory").user("Go").nested_memory("api/CLAUDE.md", NOTE).say()
-    assert of("duplicate", found(c.nested_memory("api/CLAUDE.md", NOTE).say()))
+    (flag,) = of("duplicate", found(c.nested_memory("api/CLAUDE.md", NOTE).say()))
+    assert flag.about == "api/CLAUDE.md" and "nested_memory api/CLAUDE.md" in flag.evidence
+
+
+def test_a_server_that_says_its_instructions_again_is_named() -> None:
+    c = conversation("server").user("Go")
+    told = {"tokens": 300, "addedNames": ["context7"], "addedBlocks": [NOTE]}
+    for _ in range(2):
+        c.attach("mcp_instructions_delta", **told).say()
+    (flag,) = of("duplicate", found(c))
+    assert (flag.cause, flag.about) == ("mcp_instructions_delta", "context7")
 
 
 def test_what_is_no_duplicate() -> None:

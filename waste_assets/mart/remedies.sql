@@ -1,0 +1,131 @@
+-- What remedies and their tracking are made of, in Python.
+--
+-- Reads   tool_calls                              (a view over the lake)
+--         usage, session_usage, shown_project     (mart.sql)
+--         flags, owned                            (waste.sql)
+-- Makes   findings, session_spans, project_facts, hour_cache
+
+-- Each flag with what it owns, and its part of the rest of responses that held nothing but wasted
+-- calls. Several flags of a session may ask for the same rest: what the ledger gives them is
+-- shared by what they ask for. So the findings of a category add up to what it could have saved.
+CREATE TEMP TABLE findings AS
+WITH given AS (
+    SELECT
+        session_id,
+        category,
+        greatest(sum(usd_avoidable) - (sum(usd) - sum(usd_candidate)), 0)::DOUBLE AS usd_rest
+    FROM owned
+    GROUP BY session_id, category
+),
+asked AS (
+    SELECT
+        session_id,
+        category,
+        sum(greatest(usd_avoidable - usd_direct, 0)::DECIMAL(38, 15))::DOUBLE AS usd_rest
+    FROM flags
+    WHERE tier <> 'candidate'
+    GROUP BY session_id, category
+)
+SELECT
+    f.flag_id,
+    f.category,
+    f.rule,
+    f.tier = 'candidate' AS is_candidate,
+    f.cause,
+    f.cause_rule,
+    f.session_id,
+    f.project,
+    f.day,
+    f.tool_name,
+    f.target,
+    f.evidence,
+    f.transcript,
+    f.line_no,
+    f.usd_owned AS usd_low,
+    f.usd_owned + CASE
+        WHEN f.tier = 'candidate' THEN 0
+        ELSE coalesce(
+            greatest(f.usd_avoidable - f.usd_direct, 0) * g.usd_rest / nullif(a.usd_rest, 0), 0
+        )
+    END AS usd_high
+FROM flags AS f
+LEFT JOIN given AS g ON g.session_id = f.session_id AND g.category = f.category
+LEFT JOIN asked AS a ON a.session_id = f.session_id AND a.category = f.category
+ORDER BY f.day, f.ts, f.flag_id;
+
+CREATE TEMP TABLE session_spans AS
+SELECT s.session_id, s.project, min(u.day) AS first_day, max(u.day) AS last_day
+FROM usage AS u
+JOIN session_usage AS s USING (session_id)
+GROUP BY s.session_id, s.project
+ORDER BY s.session_id;
+
+-- What the calls that went well show of the projects.
+CREATE TEMP TABLE project_facts AS
+WITH wanted AS (SELECT DISTINCT project FROM usage WHERE project IS NOT NULL),
+called AS (
+    SELECT t.project, t.tool_name, replace(t.target, '\', '/') AS target
+    FROM tool_calls AS t
+    JOIN wanted USING (project)
+    WHERE t.outcome = 'ok' AND t.tool_name IN ('Bash', 'Read', 'Edit', 'Write')
+),
+told AS (
+    SELECT
+        project,
+        'manager' AS kind,
+        regexp_extract(
+            target,
+            '(?:^|[;&|]\s*)(npm|pnpm|yarn|bun|uv|poetry|pip3?)\s+'
+            '(?:install|i|add|run|test|sync|exec|ci)\b',
+            1
+        ) AS name
+    FROM called
+    WHERE tool_name = 'Bash'
+    UNION ALL
+    SELECT
+        project,
+        'folder',
+        split_part(substr(target, length(project) + 2), '/', 1)
+    FROM called
+    WHERE tool_name <> 'Bash'
+        AND starts_with(target, replace(project, '\', '/') || '/')
+        AND contains(substr(target, length(project) + 2), '/')
+)
+SELECT shown_project(project) AS project, kind, name, count(*) AS uses
+FROM told
+WHERE regexp_full_match(name, '[A-Za-z0-9][\w.-]{0,39}')
+GROUP BY ALL
+UNION ALL
+SELECT
+    shown_project(project),
+    'system',
+    CASE
+        WHEN starts_with(project, '/Users/') THEN 'macOS'
+        WHEN regexp_matches(project, '^[A-Za-z]:') THEN 'Windows'
+        WHEN starts_with(project, '/') THEN 'Linux'
+    END AS name,
+    1
+FROM wanted
+WHERE name IS NOT NULL
+ORDER BY ALL;
+
+-- What five-minute writes would have cost more with an hour to live: 2 rather than 1.25 times the
+-- input, at each model's rates.
+CREATE TEMP TABLE hour_cache AS
+SELECT
+    coalesce(sum(
+        usd_write::DOUBLE * 1.25 * write_5m_tokens
+        / nullif(1.25 * write_5m_tokens + 2 * write_1h_tokens, 0)
+        * (2 / 1.25 - 1)
+    ), 0) AS usd
+FROM (
+    SELECT
+        model,
+        sum(usd_write) AS usd_write,
+        sum(write_5m_tokens)::DOUBLE AS write_5m_tokens,
+        sum(write_1h_tokens)::DOUBLE AS write_1h_tokens
+    FROM usage
+    WHERE usd_write IS NOT NULL
+    GROUP BY model
+    ORDER BY model
+);
