@@ -9,6 +9,7 @@ import duckdb
 
 from waste_assets.detectors.registry import detectors
 from waste_assets.report.advice import advice
+from waste_assets.report.rows import rows as _rows
 
 TOKENS = ("input", "write_5m", "write_1h", "read", "output")
 #: So many things to change first.
@@ -30,7 +31,7 @@ def account(bi: Path) -> dict[str, Any]:
     Returns:
         `totals`, `coverage`, `by_day`, `by_project`, `by_model` (lists of rows, the last two by
         falling price) and `reconciliation`; `waste` (see `_waste`), `change_first` (see
-        `_change_first`), `failures` and `cache`. Tokens are integers, money is in USD, NULL where
+        `change_first`), `failures` and `cache`. Tokens are integers, money is in USD, NULL where
         no response has a price; shares are of 1.
 
     Raises:
@@ -40,7 +41,7 @@ def account(bi: Path) -> dict[str, Any]:
         return {
             "totals": _rows(con, f"SELECT {_SUMS} FROM daily_usage")[0],
             "waste": _waste(con),
-            "change_first": _change_first(con),
+            "change_first": change_first(con, _FIRST),
             "failures": {
                 "calls": _rows(con, "SELECT sum(calls)::BIGINT AS calls FROM failures")[0]["calls"]
                 or 0,
@@ -118,7 +119,7 @@ GROUP BY category
 """
 
 
-def _change_first(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def change_first(con: duckdb.DuckDBPyConnection, limit: int) -> list[dict[str, Any]]:
     """The rules whose certain and likely flags would have saved the most.
 
     Each with `what` and `remedy` in words, what it costs (its part of what its category costs, so
@@ -127,14 +128,14 @@ def _change_first(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """
     return [
         {**row, "what": told.what, "remedy": told.remedy}
-        for row in _rows(con, _DEAREST)
+        for row in _rows(con, _DEAREST, {"most": limit})
         for told in (advice(row["category"], row["rule"], row["cause"]),)
     ]
 
 
 # The rest of responses that held only wasted calls is shared among the flags of the category that
 # ask for it: two flags may ask for the same.
-_DEAREST = f"""
+_DEAREST = """
 WITH sure AS (
     SELECT *, usd_avoidable - usd_direct AS usd_rest FROM flags WHERE tier <> 'candidate'
 ),
@@ -175,7 +176,7 @@ JOIN causes USING (category, rule)
 GROUP BY category, rule
 HAVING sum(usd_saved) > 0
 ORDER BY usd_avoidable DESC, category, rule
-LIMIT {_FIRST}
+LIMIT $most
 """
 
 
@@ -221,15 +222,3 @@ SELECT
     sum(unattributed_usd) AS unattributed_usd
 FROM cost_reconciliation
 """
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = con.execute(query)
-    names = [column[0] for column in cursor.description or ()]
-    return [
-        {
-            n: v.isoformat() if hasattr(v, "isoformat") else v
-            for n, v in zip(names, row, strict=True)
-        }
-        for row in cursor.fetchall()
-    ]
