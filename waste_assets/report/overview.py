@@ -173,10 +173,15 @@ ORDER BY responses DESC, model
 def _owners(
     con: duckdb.DuckDBPyConnection, wasted: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The nine categories with their part of the bill, candidates included: it adds up to it."""
+    """The nine categories with their part of the bill, candidates included: it adds up to it.
+
+    By what could have been saved, and the productive last.
+    """
     owned = {row["category"]: row["usd"] for row in rows(con, _OWNERS)}
     bill = sum(owned.values())
     told = {row["category"]: row for row in wasted}
+    known = {one.name: one for one in categories()}
+    by_amount = [known[row["category"]] for row in wasted]
     return [
         {
             "category": one.name,
@@ -191,7 +196,7 @@ def _owners(
                 for name in ("usd_direct", "usd_avoidable", "usd_candidate", "flags", "candidates")
             },
         }
-        for one in categories()
+        for one in (*by_amount, *(one for one in known.values() if one.name not in told))
     ]
 
 

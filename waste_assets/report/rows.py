@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -15,7 +16,7 @@ def rows(
     names = [column[0] for column in cursor.description or ()]
     return [
         {
-            n: v.isoformat() if hasattr(v, "isoformat") else v
+            n: v.isoformat() if isinstance(v, date) else v
             for n, v in zip(names, row, strict=True)
         }
         for row in cursor.fetchall()

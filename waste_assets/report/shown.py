@@ -49,7 +49,9 @@ def usd_range(low: float, high: float) -> str:
 
 def percent(share: float | None) -> str:
     """A share of 1 in percent."""
-    return "" if share is None else f"{100 * share:.1f} %"
+    if share is None:
+        return ""
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 def count(number: int | None) -> str:
