@@ -117,7 +117,7 @@ def _brought_up_to_date(
                 for day in made.days
                 if (not since or day >= since) and (not until or day <= until)
             )
-            if not days and not made.publish:
+            if not days and not made.report:
                 break
             _execute(settings, made, days, work)
             if work.errors or not days:

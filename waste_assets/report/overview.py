@@ -170,9 +170,7 @@ ORDER BY responses DESC, model
 """
 
 
-def _owners(
-    con: duckdb.DuckDBPyConnection, wasted: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _owners(con: duckdb.DuckDBPyConnection, wasted: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The nine categories with their part of the bill, candidates included: it adds up to it.
 
     By what could have been saved, and the productive last.
@@ -211,7 +209,9 @@ def _trend(by_day: dict[str, dict[str, Any]]) -> dict[str, Any]:
     for n in range(days):
         day = first + timedelta(days=n)
         start = _start(day, period)
-        column = columns.setdefault(start, {"start": start, "bill": 0.0, **dict.fromkeys(PARTS, 0.0)})
+        column = columns.setdefault(
+            start, {"start": start, "bill": 0.0, **dict.fromkeys(PARTS, 0.0)}
+        )
         for name, value in by_day.get(day.isoformat(), {}).items():
             if name != "day":
                 column[name] += value

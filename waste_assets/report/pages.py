@@ -18,6 +18,7 @@ from waste_assets.report import shown, terminal
 from waste_assets.report.advice import advice
 from waste_assets.report.categories import categories
 from waste_assets.report.charts import Chart, Column, Part, stacked
+from waste_assets.report.did import did
 from waste_assets.report.overview import PARTS
 
 #: Columns of a chart of turns; more turns share one.
@@ -72,7 +73,11 @@ def index_page(told: dict[str, Any], inputs: str, zone: tzinfo) -> str:
             "trend_chart": _trend(told["trend"]),
             "failures_told": " ".join(terminal.failures(told["failures"])),
             "sessions": [
-                {**row, "usd": row["usd"] or 0.0, "href": f"sessions/{file_name(row['session_id'])}"}
+                row
+                | {
+                    "usd": row["usd"] or 0.0,
+                    "href": f"sessions/{file_name(row['session_id'])}",
+                }
                 for row in told["sessions"]
             ],
             "cache_parts": [
@@ -106,7 +111,11 @@ def session_page(session: dict[str, Any], inputs: str, zone: tzinfo) -> str:
     for turn in turns:
         by_agent.setdefault(turn["agent"], []).append(turn)
     # A session whose main thread is in no transcript is told by its busiest subagent.
-    agent = "main" if "main" in by_agent else max(by_agent, key=lambda a: len(by_agent[a]), default="main")
+    agent = (
+        "main"
+        if "main" in by_agent
+        else max(by_agent, key=lambda a: len(by_agent[a]), default="main")
+    )
     thread = by_agent.get(agent, [])
     costly = sorted(turns, key=lambda t: (-t["wasted"], -(t["usd"] or 0.0), t["turn"]))[:_TURNS]
     spent = sum(row["usd"] for row in session["owners"]) or 1.0
@@ -200,7 +209,7 @@ def _context_chart(
     }
     columns = []
     for name, title, group in _grouped(thread):
-        turn = max(group, key=lambda t: (t["prompt_tokens"], -t["turn"]))
+        turn = max(group, key=lambda t: (t["turn"] in rebuilt, t["prompt_tokens"], -t["turn"]))
         marks = []
         for one in group:
             if flag := rebuilt.get(one["turn"]):
@@ -216,7 +225,12 @@ def _context_chart(
         kinds = list(dict.fromkeys(kind for kind, _ in marks))
         values = [turn["read_tokens"], turn["write_tokens"], turn["input_tokens"]]
         columns.append(
-            Column(name, title, values, [(kind, told if n == 0 else "") for n, kind in enumerate(kinds)])
+            Column(
+                name,
+                title,
+                values,
+                [(kind, told if n == 0 else "") for n, kind in enumerate(kinds)],
+            )
         )
     return stacked(
         "context-chart",
@@ -255,37 +269,11 @@ def _grouped(
 
 def _turn(turn: dict[str, Any]) -> dict[str, Any]:
     prompt = turn["input_tokens"] + turn["write_tokens"] + turn["read_tokens"]
-    wasteful = [owner for owner in turn["owners"] if owner["category"] != "productive"]
-    dearest = max(wasteful, key=lambda o: (o["usd_avoidable"] or 0.0), default=None)
     return {
         **turn,
         "did": did(turn["calls"], 60),
         "cached": turn["read_tokens"] / prompt if prompt else None,
-        "owner": dearest["category"] if dearest else "productive",
     }
-
-
-def did(calls: Sequence[dict[str, Any]], chars: int) -> str:
-    """What a response called, in a line: the first of its calls, and how many more."""
-    if not calls:
-        return ""
-    first = calls[0]
-    target = shown.inert(first["target"] or "")
-    told = f"{shown.inert(first['tool'])} {_of_path(target, chars)}".strip()
-    failed = sum(call["outcome"] == "error" for call in calls)
-    more = [
-        *([f"and {len(calls) - 1} more"] if len(calls) > 1 else []),
-        *([f"{failed} failed" if len(calls) > 1 else "failed"] if failed else []),
-    ]
-    return told + (f" ({', '.join(more)})" if more else "")
-
-
-def _of_path(text: str, chars: int) -> str:
-    """What fits of a target: of a path its end, which says more than the beginning."""
-    if len(text) <= chars:
-        return text
-    is_path = " " not in text and ("/" in text or "\\" in text)
-    return "…" + text[1 - chars :] if is_path else shown.shortened(text, chars)
 
 
 def _remedy_of_rebuild(cause: str) -> str:

@@ -15,9 +15,6 @@ def rows(
     cursor = con.execute(query, values)
     names = [column[0] for column in cursor.description or ()]
     return [
-        {
-            n: v.isoformat() if isinstance(v, date) else v
-            for n, v in zip(names, row, strict=True)
-        }
+        {n: v.isoformat() if isinstance(v, date) else v for n, v in zip(names, row, strict=True)}
         for row in cursor.fetchall()
     ]

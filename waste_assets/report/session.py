@@ -58,7 +58,8 @@ def told_sessions(lake: Lake, bi: Path, session_ids: Sequence[str]) -> dict[str,
         `session_id`, `project`, `first_us` and `last_us` (microseconds since 1970), `models`,
         `responses`, `subagents`, `usd`; `usd_direct`, `usd_avoidable` and `usd_candidate` of
         waste; `owners`, what each category has of the bill; `turns` in the order of time, each
-        with `tokens` by kind, `owners`, `calls`, and its place (`transcript`, `line_no`);
+        with its tokens by kind, `owners`, what of it was `wasted` and the dearest `owner` of that,
+        `calls`, and its place (`transcript`, `line_no`);
         `flags`, dearest first, each with its `turn` (from 1); and `cache`: hits and rebuilds.
         Amounts are in USD.
 
@@ -178,11 +179,13 @@ def _told(
 ) -> dict[str, Any]:
     for number, turn in enumerate(turns, 1):
         turn["turn"] = number
-        turn["wasted"] = sum(
-            owner["usd_avoidable"] or 0.0
+        wasted = {
+            owner["category"]: owner["usd_avoidable"] or 0.0
             for owner in turn["owners"]
             if owner["category"] != "productive"
-        )
+        }
+        turn["wasted"] = sum(wasted.values())
+        turn["owner"] = max(wasted, key=lambda one: wasted[one], default="productive")
         for call in turn["calls"]:
             call["target"] = _whole_words(call["target"])
     numbers = {turn["response_id"]: turn["turn"] for turn in turns}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from waste_assets.redaction import redact
 
@@ -76,3 +77,12 @@ def duration(seconds: float) -> str:
     if hours >= 1:
         return f"{int(hours)} h {int(minutes) % 60} min"
     return f"{int(minutes)} min" if minutes >= 1 else f"{int(seconds)} s"
+
+
+def without_secrets(value: Any) -> Any:
+    """The same object, each of its texts redacted: for JSON, which escapes what would act."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: without_secrets(one) for name, one in value.items()}
+    return [without_secrets(one) for one in value] if isinstance(value, list) else value
