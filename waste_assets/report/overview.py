@@ -47,7 +47,7 @@ def overview(bi: Path, sessions: int) -> dict[str, Any]:
             "span": rows(con, "SELECT min(day) AS first, max(day) AS last FROM daily_usage")[0],
             "parts": rows(con, _BILL)[0],
             "owners": _owners(con, told["waste"]["by_category"]),
-            "trend": _trend(by_day),
+            "trend": trend(by_day),
             "remedies": remedies(con, _REMEDIES),
             "causes": causes(con, _CAUSES),
             "sessions": rows(con, _SESSIONS, {"most": sessions}),
@@ -198,7 +198,7 @@ def _owners(con: duckdb.DuckDBPyConnection, wasted: list[dict[str, Any]]) -> lis
     ]
 
 
-def _trend(by_day: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def trend(by_day: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Bills in columns of a day, a week (from Monday) or a month, periods without one included."""
     if not by_day:
         return {"period": "day", "columns": []}

@@ -316,9 +316,9 @@ def _short_day(day: date, period: str, columns: int) -> str:
 
 def _page(template: str, zone: tzinfo, inputs: str, **values: Any) -> str:
     css, digest = _style()
-    return _environment(zone).get_template(template).render(
-        style=Markup(css), style_hash=digest, inputs=inputs, **values
-    ).lstrip()  # fmt: skip
+    page = _environment(zone).get_template(template)
+    text = page.render(style=Markup(css), style_hash=digest, inputs=inputs, **values)
+    return f"{text.strip()}\n"
 
 
 @cache
