@@ -76,8 +76,10 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         if not found and not (settings.data_root / "lake").exists():
             raise SourceError(_nothing(roots, unlisted))
         told = _brought_up_to_date(settings, since, until, roots, work)
+    page = settings.data_root / "report" / "index.html"
     told = {
         "data_root": str(settings.data_root),
+        "report": str(page) if page.exists() else None,
         "sources": [str(root) for root in roots],
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},

@@ -88,6 +88,8 @@ def audit(
         from waste_assets.report.terminal import print_account
 
         print_account(outcome.told, Console(width=None if sys.stdout.isatty() else 120))
+        if outcome.told["report"]:
+            click.echo(f"Report: {outcome.told['report']}")
     for error in outcome.told["errors"]:
         click.echo(f"Error: {error}", err=True)
     if not outcome.succeeded:

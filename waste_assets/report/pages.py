@@ -242,6 +242,7 @@ def _context_chart(
         ],
         columns,
         lambda value: shown.tokens(round(value)),
+        _round_tokens,
     )
 
 
@@ -297,7 +298,13 @@ def _round_usd(value: float) -> str:
     """An amount on an axis, with as many decimals as it needs."""
     if value == 0:
         return "$0"
-    return f"${value:,.0f}" if value >= 1 and value == int(value) else f"${value:.2g}"
+    if value >= 1 and abs(value - round(value)) < 1e-9:
+        return f"${value:,.0f}"
+    return f"${value:,.2f}" if value >= 0.01 else f"${value:.2g}"
+
+
+def _round_tokens(value: float) -> str:
+    return shown.tokens(round(value)).replace(".0 ", " ").replace(".00 ", " ")
 
 
 def _day(value: str | date) -> str:
@@ -368,6 +375,7 @@ def _environment(zone: tzinfo) -> jinja2.Environment:
     for name, told in figures.items():
         environment.filters[name] = _trusted(told)
     environment.filters |= {
+        "counted": lambda number, noun: Markup(shown.counted(number, noun)),
         "words": lambda text: str(text).replace("_", " "),
         "brief": lambda text: shown.shortened(shown.inert(str(text)), 220),
         "short": lambda text: shown.shortened(str(text), 20),

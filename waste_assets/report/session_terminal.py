@@ -12,7 +12,7 @@ from rich.text import Text
 from waste_assets.report.categories import categories
 from waste_assets.report.did import did
 from waste_assets.report.shown import (
-    count,
+    counted,
     duration,
     fine_usd,
     inert,
@@ -45,10 +45,10 @@ def print_session(told: dict[str, Any], console: Console, zone: tzinfo) -> None:
 def _when(told: dict[str, Any], zone: tzinfo) -> str:
     began = datetime.fromtimestamp((told["first_us"] or 0) / 1e6, zone)
     length = duration(((told["last_us"] or 0) - (told["first_us"] or 0)) / 1e6)
-    subagents = f", {count(told['subagents'])} subagents" if told["subagents"] else ""
+    subagents = f", {counted(told['subagents'], 'subagent')}" if told["subagents"] else ""
     return (
         f"{told['project'] or 'no project'}, {began:%Y-%m-%d %H:%M}, {length}: "
-        f"{count(told['responses'])} responses{subagents}, {', '.join(told['models'])}."
+        f"{counted(told['responses'], 'response')}{subagents}, {', '.join(told['models'])}."
     )
 
 
@@ -64,7 +64,7 @@ def _bill(told: dict[str, Any]) -> str:
 
 def _cache(told: dict[str, Any]) -> str:
     rebuilt = (
-        f"{count(told['rebuilds'])} rebuilds of {tokens(told['rebuilt_tokens'])} tokens cost "
+        f"{counted(told['rebuilds'], 'rebuild')} of {tokens(told['rebuilt_tokens'])} tokens cost "
         f"{usd(told['usd_rebuilt'])} more than reading."
         if told["rebuilds"]
         else "no rebuild."

@@ -28,7 +28,7 @@ def inert(text: str) -> str:
 
 def shortened(text: str, chars: int) -> str:
     """The beginning of a text."""
-    return text if len(text) <= chars else text[: chars - 1] + "…"
+    return text if len(text) <= chars else text[: chars - 1].rstrip() + "…"
 
 
 def usd(value: float | None) -> str:
@@ -58,6 +58,11 @@ def percent(share: float | None) -> str:
 def count(number: int | None) -> str:
     """A whole number with its thousands apart."""
     return f"{number or 0:,}"
+
+
+def counted(number: int | None, noun: str) -> str:
+    """So many of something."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def tokens(number: int) -> str:
