@@ -274,7 +274,6 @@ def test_report_tells_one_session_as_text_as_json_and_as_a_page(built: Built) ->
     done = run("report", "--session", session, "--html", "--no-open", home=built.home)
     page = built.data / "report" / "sessions" / f"{session}.html"
     assert done.stdout.decode() == f"{page}\n"
-    # It was there before, with the same bytes, and an audit still has nothing to do.
     assert session in page.read_text("utf-8")
 
 

@@ -22,9 +22,9 @@ from waste_assets.report.did import did
 from waste_assets.report.overview import PARTS
 
 #: Columns of a chart of turns; more turns share one.
-_COLUMNS = 120
+_COLUMNS = 100
 #: Rows of a session's tables.
-_TURNS, _FLAGS = 120, 80
+_TURNS, _FLAGS = 100, 80
 _PLAIN_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,99}\Z")
 _PART_NAMES = {
     "outright": "outright waste",

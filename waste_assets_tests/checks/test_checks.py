@@ -690,8 +690,21 @@ def test_the_checks_of_one_asset_can_be_run_alone(data: Data) -> None:
 def test_a_good_lake_is_published(data: Data) -> None:
     result = executed(audit_job(data), range_tags(DAY, NEXT))
     assert result.success
-    assert "waste_mart" in materialised(result)
+    assert {"waste_mart", "audit_report"} <= materialised(result)
     assert len(result.get_asset_check_evaluations()) == len(specs())
+
+
+def test_the_report_tells_where_it_is_and_its_headline(data: Data) -> None:
+    result = executed(data.job("audit_report"))
+    (event,) = result.get_asset_materialization_events()
+    told = {name: value.value for name, value in event.materialization.metadata.items()}
+    page = data.root.report / "index.html"
+    assert (told["path"], told["open"]) == (str(page), page.as_uri())
+    assert told["bytes"] == page.stat().st_size
+    assert told["session_pages"] == len(list(page.parent.glob("sessions/*.html"))) > 0
+    ((spent,),) = data.ask("SELECT sum(usd) FROM daily_usage")
+    assert told["spent_usd"] == pytest.approx(spent, abs=1e-6)
+    assert 0 < told["wasted_usd_low"] <= told["wasted_usd_high"] < spent
 
 
 def test_a_broken_archive_is_not_parsed(data: Data) -> None:

@@ -191,7 +191,7 @@ def test_a_session_of_very_many_turns_shares_columns_and_says_so(
     (path,) = made.pages[1:]
     page = Page.of(path)
     assert "Each column is 2 responses" in page.text
-    assert "The 120 responses of 131" in page.text
+    assert "The 100 responses of 131" in page.text
     plots = page.all("g", class_="slot")
     assert len(plots) == 2 * 66
 
