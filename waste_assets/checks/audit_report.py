@@ -10,7 +10,7 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.suite import results, specs
-from waste_assets.report.pages import file_name
+from waste_assets.report.render import file_name
 from waste_assets.resources.data_root import DataRoot
 
 _ASSET = "audit_report"

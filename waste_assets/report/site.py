@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from waste_assets.lake.lake import Lake
+from waste_assets.report.index_page import index_page
 from waste_assets.report.inputs import report_inputs
 from waste_assets.report.overview import overview
-from waste_assets.report.pages import file_name, index_page, session_page
+from waste_assets.report.render import file_name
 from waste_assets.report.session import told_sessions
+from waste_assets.report.session_page import session_page
 from waste_assets.transcripts.days import Calendar
 
 #: So many of the most wasteful sessions have a page.

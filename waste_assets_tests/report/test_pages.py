@@ -23,7 +23,7 @@ from waste_assets.mart.tables import DAILY_WASTE, FLAGS, SESSION_USAGE, SESSION_
 from waste_assets.report import site
 from waste_assets.report.inputs import report_inputs, reported_inputs
 from waste_assets.report.overview import PARTS, trend
-from waste_assets.report.pages import file_name
+from waste_assets.report.render import file_name
 from waste_assets.report.session import told_sessions
 from waste_assets.report.site import write_report, write_session
 from waste_assets.sample import conversation
