@@ -46,7 +46,6 @@ def index_page(told: dict[str, Any], inputs: str, zone: tzinfo) -> str:
                 ),
                 default=0.0,
             ),
-            "widest_session": max((row["usd"] or 0.0 for row in told["sessions"]), default=0.0),
             "trend_chart": _trend(told["trend"]),
             "failures_told": " ".join(terminal.failures(told["failures"])),
             "sessions": [
