@@ -76,8 +76,10 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         if not found and not (settings.data_root / "lake").exists():
             raise SourceError(_nothing(roots, unlisted))
         told = _brought_up_to_date(settings, since, until, roots, work)
+    page = settings.data_root / "report" / "index.html"
     told = {
         "data_root": str(settings.data_root),
+        "report": str(page) if page.exists() else None,
         "sources": [str(root) for root in roots],
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
@@ -117,7 +119,7 @@ def _brought_up_to_date(
                 for day in made.days
                 if (not since or day >= since) and (not until or day <= until)
             )
-            if not days and not made.publish:
+            if not days and not made.report:
                 break
             _execute(settings, made, days, work)
             if work.errors or not days:

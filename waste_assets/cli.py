@@ -88,6 +88,8 @@ def audit(
         from waste_assets.report.terminal import print_account
 
         print_account(outcome.told, Console(width=None if sys.stdout.isatty() else 120))
+        if outcome.told["report"]:
+            click.echo(f"Report: {outcome.told['report']}")
     for error in outcome.told["errors"]:
         click.echo(f"Error: {error}", err=True)
     if not outcome.succeeded:
@@ -178,6 +180,40 @@ def applied(
     what = "withdrawn" if withdrawn else "applied"
     where = f" in {project}" if project else ""
     click.echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")
+
+
+@commands.command()
+@_data_root
+@_time_zone
+@click.option("--session", help="Print one session: its id, or the beginning of it.")
+@click.option("--html", is_flag=True, help="With --session: make its page, and open that.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
+@click.option("--no-open", is_flag=True, help="Print where the page is, and open nothing.")
+def report(
+    data_root: Path,
+    time_zone: str,
+    session: str | None,
+    html: bool,
+    as_json: bool,
+    no_open: bool,
+) -> None:
+    """Open the report of the last audit, or print one session."""
+    with _faults():
+        if html and (as_json or session is None):
+            raise _Fault("--html makes the page of one session: give --session, and no --json.")
+        from waste_assets.report import asked
+
+        root = asked.published(data_root.absolute(), time_zone)
+        if session is not None and not html:
+            asked.print_one(root, session, as_json)
+        elif as_json:
+            click.echo(json.dumps(asked.everything(root), default=str))
+        else:
+            page = asked.index(root) if session is None else asked.page(root, session)
+            click.echo(str(page))
+            # Into a file or a pipe goes the path alone.
+            if not no_open and sys.stdout.isatty():
+                click.launch(page.as_uri())
 
 
 @commands.command()

@@ -18,6 +18,7 @@ from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.mart.publish import beside, inputs, published_inputs
+from waste_assets.report.inputs import report_inputs, reported_inputs
 from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
@@ -36,6 +37,8 @@ class Plan:
     days: set[date] = field(default_factory=set)
     #: The BI files are not made from what the lake holds.
     publish: bool = False
+    #: The report is not made from what the BI files hold, or will be.
+    report: bool = False
     #: Identity of the state of the sources that led to this plan.
     mark: str = ""
     #: What was known of the source files, by path.
@@ -44,7 +47,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.days and not self.publish
+        return not self.days and not self.publish and not self.report
 
 
 def plan(
@@ -87,6 +90,8 @@ def plan(
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
     made.publish = published_inputs(bi) != inputs(lake, beside(state, names=names))
+    current = report_inputs(bi, calendar.zone.key)
+    made.report = made.publish or reported_inputs(bi.with_name("report")) != current
     return made
 
 

@@ -25,7 +25,7 @@ from waste_assets.transcripts.discover import SourceFile
 
 _NAME = "unchanged.json"
 _CODE = Path(__file__).parent
-_RULES = (".py", ".sql", ".csv", ".yaml")
+_RULES = (".py", ".sql", ".csv", ".yaml", ".j2", ".css")
 
 
 def identity(
@@ -39,7 +39,7 @@ def identity(
     for file in found:
         told.update(_line(file.path, file.transcript, file.size, file.mtime_ns))
     root = settings.data_root
-    for place in (root / "lake", root / "bi", _CODE):
+    for place in (root / "lake", root / "bi", root / "report", _CODE):
         for entry in _files(str(place)):
             # It may have been taken away since it was listed.
             with suppress(OSError):

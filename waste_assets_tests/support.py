@@ -32,6 +32,7 @@ from waste_assets.lake.tables import (
 from waste_assets.mart.publish import Beside, beside, publish
 from waste_assets.plan import Plan, plan
 from waste_assets.processes import Processes
+from waste_assets.report.site import Written, write_report
 from waste_assets.sample import Conversation, Response, Truth
 from waste_assets.sample.billing import Bill, total
 from waste_assets.transcripts import archive
@@ -122,6 +123,10 @@ class Audit:
             return beside(state, names=names)
         finally:
             state.close()
+
+    def report(self) -> Written:
+        """Write the report."""
+        return write_report(self.lake, self.bi, self.data / "report", self.calendar)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the BI database."""

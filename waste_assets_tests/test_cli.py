@@ -224,6 +224,7 @@ def test_the_account_can_be_read_in_a_terminal(built: Built) -> None:
     assert f"${totals['usd']:,.2f} at the API's list prices (also for subscribers)" in text
     assert f"{totals['responses']:,} responses on" in text
     assert "0 quarantined" in text
+    assert text.endswith(f"\nReport: {built.data / 'report' / 'index.html'}\n")
     assert sorted(built.expected["days"])[-1] in text
 
 
@@ -295,6 +296,59 @@ def test_a_session_is_shown_byte_for_byte_and_so_is_each_of_its_lines(built: Bui
 def test_a_session_that_is_not_archived_is_a_sentence(built: Built) -> None:
     done = run("show", "nobody", "--data-root", built.data, home=built.home)
     assert "No transcript 'nobody' in the archive" in complaint(done)
+
+
+# --- report --------------------------------------------------------------------------------
+
+
+def test_report_says_where_the_page_is_that_the_audit_has_made(built: Built) -> None:
+    done = run("report", home=built.home)
+    page = built.data / "report" / "index.html"
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, f"{page}\n", b"")
+    bill = told(built.audited)["waste"]["usd_spent"]
+    assert f"${bill:,.2f}" in page.read_text("utf-8")
+    assert "audit_report" in told(built.audited)["stages"]
+
+
+def test_report_prints_its_figures_as_one_json_object(built: Built) -> None:
+    figures = told(run("report", "--json", home=built.home))
+    assert figures["waste"] == told(built.audited)["waste"]
+    assert sum(row["usd"] for row in figures["owners"]) == pytest.approx(figures["totals"]["usd"])
+
+
+def test_report_tells_one_session_as_text_as_json_and_as_a_page(built: Built) -> None:
+    figures = told(run("report", "--json", home=built.home))
+    session = figures["sessions"][0]["session_id"]
+    done = run("report", "--session", session[:13], home=built.home)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().startswith(f"Session {session}\n")
+    one = told(run("report", "--session", session, "--json", home=built.home))
+    assert one["usd"] == pytest.approx(figures["sessions"][0]["usd"])
+    assert len(one["turns"]) == one["responses"]
+    done = run("report", "--session", session, "--html", "--no-open", home=built.home)
+    page = built.data / "report" / "sessions" / f"{session}.html"
+    assert done.stdout.decode() == f"{page}\n"
+    assert session in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--html"], "--html makes the page of one session: give --session, and no --json."),
+        (["--session", "nobody"], "No session 'nobody' has been accounted for"),
+        (["--time-zone", "Mars/Olympus"], "unknown time zone 'Mars/Olympus'"),
+    ],
+)
+def test_what_report_cannot_do_is_a_sentence(
+    built: Built, arguments: list[str], sentence: str
+) -> None:
+    assert sentence in complaint(run("report", *arguments, home=built.home))
+
+
+def test_a_report_of_nothing_is_a_sentence(built: Built, tmp_path: Path) -> None:
+    assert "run `waste-assets audit` first" in complaint(run("report", home=tmp_path))
+    shutil.copytree(built.data / "bi", tmp_path / "data" / "bi")
+    assert "run `waste-assets audit`, which makes it" in complaint(run("report", home=tmp_path))
 
 
 # --- what cannot be done -------------------------------------------------------------------

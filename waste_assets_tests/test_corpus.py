@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import unicodedata
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
 )
 from waste_assets.mart.tables import REMEDIES
+from waste_assets.report.overview import PARTS
+from waste_assets_tests.report.page import Page
 from waste_assets_tests.support import Audit, assert_blocks_add_up
 
 CORPUS = Path(
@@ -169,3 +173,20 @@ def test_remedies_address_all_of_the_waste_once_and_say_what_to_change(audit: Au
         assert row["change"].isprintable() or "\n" in row["change"]
         if row["kind"] == "settings":
             json.loads(row["change"])
+
+
+def test_the_report_of_real_sessions_adds_up_and_nothing_in_it_acts(audit: Audit) -> None:
+    audit.publish()
+    written = audit.report()
+    index = Page.of(written.index)
+    bill = index.figure("spent")
+    assert sum(index.figure(f"part-{name}") for name in PARTS) == pytest.approx(bill)
+    assert sum(index.figure(f"owner-{name}") for name in CATEGORIES) == pytest.approx(bill)
+    assert written.sessions == 30 and written.bytes < 300_000
+    for path in (written.index, *written.index.parent.glob("sessions/*.html")):
+        text = path.read_text("utf-8")
+        assert not {c for c in text if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"} - {
+            "\u200d"
+        }
+        assert not re.search(r"/(?:home|Users)/[a-z]", text)
+        assert {one.tag for one in Page(text).elements}.isdisjoint(("script", "img", "iframe"))

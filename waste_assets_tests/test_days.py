@@ -252,6 +252,7 @@ def brought_up_to_date(audit: Audit) -> set[date]:
             audit.turns(made.days)
             audit.flags(made.days)
         audit.publish()
+        audit.report()
     assert audit.plan().is_empty
     return first
 

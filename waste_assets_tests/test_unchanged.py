@@ -24,6 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     audit.write(conversation("one", start="2026-09-01T09:00:00Z").user("Go").say())
     audit.run()
     audit.publish()
+    audit.report()
     return audit
 
 
@@ -60,6 +61,10 @@ def the_database_is_gone(audit: Audit) -> None:
 
 def a_parquet_twin_is_replaced(audit: Audit) -> None:
     (audit.bi / "daily_usage.parquet").write_bytes(b"")
+
+
+def the_report_is_gone(audit: Audit) -> None:
+    (audit.data / "report" / "index.html").unlink()
 
 
 def the_catalog_is_another(audit: Audit) -> None:
@@ -101,6 +106,7 @@ def a_source_cannot_be_looked_at(audit: Audit) -> None:
         a_partition_is_changed_in_place,
         the_database_is_gone,
         a_parquet_twin_is_replaced,
+        the_report_is_gone,
         the_catalog_is_another,
         the_catalog_is_gone,
         the_schema_is_newer,

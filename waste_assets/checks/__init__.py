@@ -1,5 +1,6 @@
 """Data-quality suites, one file a stage: what must hold of the data, and what to do if not."""
 
+from waste_assets.checks.audit_report import audit_report_checks
 from waste_assets.checks.heuristic_flags import heuristic_flags_checks
 from waste_assets.checks.parsed_turns import parsed_turns_checks
 from waste_assets.checks.raw_sessions import raw_sessions_checks
@@ -11,4 +12,5 @@ ASSET_CHECKS = [
     parsed_turns_checks,
     heuristic_flags_checks,
     waste_mart_checks,
+    audit_report_checks,
 ]

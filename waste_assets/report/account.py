@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from waste_assets.detectors.registry import detectors
+from waste_assets.report.rows import rows as _rows
 
 TOKENS = ("input", "write_5m", "write_1h", "read", "output")
 #: So many things to change first.
@@ -29,7 +30,7 @@ def account(bi: Path) -> dict[str, Any]:
     Returns:
         `totals`, `coverage`, `by_day`, `by_project`, `by_model` (lists of rows, the last two by
         falling price) and `reconciliation`; `waste` (see `_waste`), `change_first` (see
-        `_change_first`), `failures` and `cache`. Tokens are integers, money is in USD, NULL where
+        `change_first`), `failures` and `cache`. Tokens are integers, money is in USD, NULL where
         no response has a price; shares are of 1.
 
     Raises:
@@ -39,7 +40,7 @@ def account(bi: Path) -> dict[str, Any]:
         return {
             "totals": _rows(con, f"SELECT {_SUMS} FROM daily_usage")[0],
             "waste": _waste(con),
-            "change_first": _change_first(con),
+            "change_first": change_first(con, _FIRST),
             "failures": {
                 "calls": _rows(con, "SELECT sum(calls)::BIGINT AS calls FROM failures")[0]["calls"]
                 or 0,
@@ -117,18 +118,18 @@ GROUP BY category
 """
 
 
-def _change_first(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def change_first(con: duckdb.DuckDBPyConnection, limit: int) -> list[dict[str, Any]]:
     """The remedies that would save the most, of those that are open or have changed nothing.
 
     Each with `what`, `advice`, the `change` to copy and its `place`, what it addresses in all and
     in a month (no dollar counts for two remedies), and as an `example` the dearest of its
     findings: `transcript:line`, with its `evidence`.
     """
-    return _rows(con, _DEAREST)
+    return _rows(con, _DEAREST, {"most": limit})
 
 
 # What was just applied is no news; what was and changed nothing is.
-_DEAREST = f"""
+_DEAREST = """
 SELECT
     remedy_id, what, advice, kind, place, change, category, cluster_id, cause, flags, sessions,
     usd_low AS usd_direct, usd_high AS usd_avoidable, usd_month_low, usd_month_high, example,
@@ -136,7 +137,7 @@ SELECT
 FROM remedies
 WHERE usd_high > 0 AND status IN ('open', 'withdrawn', 'no change seen', 'higher')
 ORDER BY rank
-LIMIT {_FIRST}
+LIMIT $most
 """
 
 
@@ -182,15 +183,3 @@ SELECT
     sum(unattributed_usd) AS unattributed_usd
 FROM cost_reconciliation
 """
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = con.execute(query)
-    names = [column[0] for column in cursor.description or ()]
-    return [
-        {
-            n: v.isoformat() if hasattr(v, "isoformat") else v
-            for n, v in zip(names, row, strict=True)
-        }
-        for row in cursor.fetchall()
-    ]

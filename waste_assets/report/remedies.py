@@ -15,7 +15,7 @@ from waste_assets.clusters.tracking import LEAST_DAYS, LEAST_SESSIONS
 from waste_assets.faults import Fault
 from waste_assets.lake.state import State
 from waste_assets.mart.tables import REMEDIES, REMEDY_TRACKING
-from waste_assets.report.terminal import counted
+from waste_assets.report.shown import counted
 from waste_assets.unchanged import forget
 
 #: Of a line, but for what is to be copied.

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
+
 #: Rows of the tables, with the one that sums up the rest.
 _DAYS_SHOWN = 7
 _OTHERS_SHOWN = 5
@@ -42,17 +44,17 @@ def headline(told: dict[str, Any]) -> list[str]:
     """What was spent, what of it was wasted, and what may have been."""
     totals, waste = told["totals"], told["waste"]
     lines = [
-        f"{_usd(totals['usd'])} at the API's list prices (also for subscribers): "
+        f"{usd(totals['usd'])} at the API's list prices (also for subscribers): "
         f"{totals['responses'] or 0:,} responses on {told['coverage']['days']:,} days."
     ]
     if waste["usd_spent"]:
         parts = ", ".join(f"{one['dimension']} {_range(one)}" for one in waste["by_dimension"])
-        shares = f"{_percent(waste['share_direct'])} to {_percent(waste['share_avoidable'])}"
+        shares = f"{percent(waste['share_direct'])} to {percent(waste['share_avoidable'])}"
         lines.append(f"Wasted: {_range(waste)}, {shares} of it ({parts}).")
     if waste["candidates"]:
         lines.append(
             f"Candidates, in none of these: {waste['candidates']:,} places worth a look, "
-            f"{_usd(waste['usd_candidate'])}."
+            f"{usd(waste['usd_candidate'])}."
         )
     return lines
 
@@ -78,13 +80,13 @@ def cache(told: dict[str, Any]) -> list[str]:
     if not told["usd"]:
         return []
     shares = [
-        f"{name} {_percent(told[f'{kind}_share_of_usd'])}"
+        f"{name} {percent(told[f'{kind}_share_of_usd'])}"
         for name, kind in (("reads", "read"), ("writes", "write"), ("together", "cache"))
     ]
-    prompts = _percent(told["read_share_of_prompt"])
+    prompts = percent(told["read_share_of_prompt"])
     return [
         f"Cache: {', '.join(shares)} of the bill; {prompts} of prompt tokens were read from it. "
-        f"The same without caching: {_usd(told['usd_uncached'])}."
+        f"The same without caching: {usd(told['usd_uncached'])}."
     ]
 
 
@@ -114,7 +116,7 @@ def sentences(told: dict[str, Any]) -> list[str]:
     if recorded["sessions"]:
         lines.append(
             f"Claude Code's own count for {recorded['sessions']:,} sessions is "
-            f"{_usd(recorded['recorded_usd'])}, {_usd(recorded['unattributed_usd'])} of it in no "
+            f"{usd(recorded['recorded_usd'])}, {usd(recorded['unattributed_usd'])} of it in no "
             "transcript line."
         )
     for check in told["checks"]["failed"]:
@@ -144,11 +146,11 @@ def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         table.add_row(
             row["category"],
             row["dimension"],
-            _usd(row["usd_direct"]),
-            _usd(row["usd_avoidable"]),
-            "" if share is None else _percent(share),
+            usd(row["usd_direct"]),
+            usd(row["usd_avoidable"]),
+            "" if share is None else percent(share),
             f"{row['flags']:,}",
-            _usd(row["usd_candidate"]) if row["candidates"] else "",
+            usd(row["usd_candidate"]) if row["candidates"] else "",
         )
     console.print(table)
 
@@ -161,9 +163,9 @@ def _change_first(console: Console, rows: Sequence[dict[str, Any]]) -> None:
     )
     for number, row in enumerate(rows, 1):
         times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
-        month = f"{_usd(row['usd_month_high'])} a month"
+        month = f"{usd(row['usd_month_high'])} a month"
         told = [
-            (f"{number}. ", f"{_usd(row['usd_avoidable'])} ({month}): {row['what']}, {times}."),
+            (f"{number}. ", f"{usd(row['usd_avoidable'])} ({month}): {row['what']}, {times}."),
             ("   ", f"{_PLACES.get(row['kind'], '')}{_first_line(row)}"),
         ]
         # Sentences speak for themselves; what is typed or set does not.
@@ -214,11 +216,11 @@ def _cells(name: str, row: dict[str, Any]) -> list[str | Text]:
     return [
         Text(name),
         f"{row['responses']:,}",
-        _tokens(row["input_tokens"]),
-        _tokens(row["write_5m_tokens"] + row["write_1h_tokens"]),
-        _tokens(row["read_tokens"]),
-        _tokens(row["output_tokens"]),
-        _usd(row["usd"]),
+        tokens(row["input_tokens"]),
+        tokens(row["write_5m_tokens"] + row["write_1h_tokens"]),
+        tokens(row["read_tokens"]),
+        tokens(row["output_tokens"]),
+        usd(row["usd"]),
     ]
 
 
@@ -239,24 +241,6 @@ def _shortened(name: str, room: int, *, of_path: bool) -> str:
     return "…" + name[1 - room :] if of_path else name[: room - 1] + "…"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: '1 time', '2 times'."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def _usd(value: float | None) -> str:
-    return "unpriced" if value is None else f"${value:,.2f}"
-
-
-def _range(amounts: dict[str, Any]) -> str:
-    low, high = _usd(amounts["usd_direct"]), _usd(amounts["usd_avoidable"])
-    return low if low == high else f"{low} to {high}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _interval(row: dict[str, Any], name: str) -> str:
     if row[name] is None:
         return ""
@@ -264,10 +248,5 @@ def _interval(row: dict[str, Any], name: str) -> str:
     return f"{100 * row[name]:.0f} % ({low:.0f} to {high:.0f} %)"
 
 
-def _tokens(count: int) -> str:
-    """A count of tokens in three or four digits; `--json` has them all."""
-    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= 10 * size or (unit != "k" and count >= size):
-            value = count / size
-            return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
-    return f"{count:,}"
+def _range(amounts: dict[str, Any]) -> str:
+    return usd_range(amounts["usd_direct"], amounts["usd_avoidable"])

@@ -36,6 +36,11 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
         return self.root / "bi"
 
     @property
+    def report(self) -> Path:
+        """Where the report is written."""
+        return self.root / "report"
+
+    @property
     def calendar(self) -> Calendar:
         """Days as this data root counts them."""
         return Calendar(self.time_zone)

@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from waste_assets.assets.audit_report import audit_report
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.automation import range_tags
 from waste_assets.checks import ASSET_CHECKS, expectations
+from waste_assets.checks import audit_report as report_checks
 from waste_assets.checks import heuristic_flags as flag_checks
 from waste_assets.checks import parsed_turns as turn_checks
 from waste_assets.checks import raw_sessions as archive_checks
@@ -50,7 +52,13 @@ from waste_assets.settings import Settings
 from waste_assets_tests.support import Audit
 
 Row = dict[str, Any]
-SUITES = (archive_checks.SUITE, turn_checks.SUITE, flag_checks.SUITE, mart_checks.SUITE)
+SUITES = (
+    archive_checks.SUITE,
+    turn_checks.SUITE,
+    flag_checks.SUITE,
+    mart_checks.SUITE,
+    report_checks.SUITE,
+)
 END = date(2026, 9, 14)
 #: The day that is broken, and the day after it.
 DAY, NEXT = date(2026, 9, 13), END
@@ -114,7 +122,7 @@ class Data:
         settings = Settings(self.folder / "data", (self.folder / "source",), self.time_zone)
         given = definitions(settings)
         made = dg.Definitions(
-            assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart],
+            assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart, audit_report],
             asset_checks=ASSET_CHECKS,
             resources=given.resources,
             jobs=[dg.define_asset_job("some", selection=selection)],
@@ -140,6 +148,7 @@ def good_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if not audit.lake.parts(table, [day]):
                 audit.lake.write(table, day, table.schema.empty_table(), {})
     audit.publish()
+    audit.report()
     return folder
 
 
@@ -537,6 +546,21 @@ def a_parquet_file_is_of_another_database(data: Data) -> Row:
     return {"table_name": "meta", "place": "Parquet only"}
 
 
+@breaks("audit_report", "figures_equal_mart")
+def the_report_is_of_another_database(data: Data) -> Row:
+    index = data.root.report / "index.html"
+    text = index.read_text("utf-8")
+    index.write_text(text.replace('id="spent" value="', 'id="spent" value="9', 1))
+    return {"page": "index.html", "figure": "spent"}
+
+
+@breaks("audit_report", "links_lead_somewhere")
+def the_page_of_a_session_is_gone(data: Data) -> Row:
+    page = min((data.root.report / "sessions").iterdir())
+    page.unlink()
+    return {"link": f"sessions/{page.name}"}
+
+
 # --- the checks ----------------------------------------------------------------------------
 
 
@@ -685,8 +709,21 @@ def test_the_checks_of_one_asset_can_be_run_alone(data: Data) -> None:
 def test_a_good_lake_is_published(data: Data) -> None:
     result = executed(audit_job(data), range_tags(DAY, NEXT))
     assert result.success
-    assert "waste_mart" in materialised(result)
+    assert {"waste_mart", "audit_report"} <= materialised(result)
     assert len(result.get_asset_check_evaluations()) == len(specs())
+
+
+def test_the_report_tells_where_it_is_and_its_headline(data: Data) -> None:
+    result = executed(data.job("audit_report"))
+    (event,) = result.get_asset_materialization_events()
+    told = {name: value.value for name, value in event.materialization.metadata.items()}
+    page = data.root.report / "index.html"
+    assert (told["path"], told["open"]) == (str(page), page.as_uri())
+    assert told["bytes"] == page.stat().st_size
+    assert told["session_pages"] == len(list(page.parent.glob("sessions/*.html"))) > 0
+    ((spent,),) = data.ask("SELECT sum(usd) FROM daily_usage")
+    assert told["spent_usd"] == pytest.approx(spent, abs=1e-6)
+    assert 0 < told["wasted_usd_low"] <= told["wasted_usd_high"] < spent
 
 
 def test_a_broken_archive_is_not_parsed(data: Data) -> None:
@@ -723,7 +760,7 @@ def test_a_warning_stops_nothing(data: Data) -> None:
 
 def test_what_a_check_has_stopped_is_not_published_by_itself_either(data: Data) -> None:
     published = defined_job(data, "publish")
-    assert materialised(executed(published)) == {"waste_mart"}
+    assert materialised(executed(published)) == {"waste_mart", "audit_report"}
     a_line_was_neither_decoded_nor_quarantined(data)
     result = executed(published)
     assert not result.success

@@ -1,0 +1,42 @@
+"""audit_report: one page that a person opens."""
+
+import dagster as dg
+
+from waste_assets.assets.described import OWNERS
+from waste_assets.assets.waste_mart import waste_mart
+from waste_assets.report.site import write_report
+from waste_assets.resources.data_root import DataRoot
+
+
+@dg.asset(
+    description="The report: one HTML page that stands alone, and a page for each of the most "
+    "wasteful sessions. Made from the BI database and the turns of these sessions, without a "
+    "script and without a network.",
+    deps=[waste_mart],
+    group_name="publish",
+    kinds={"html"},
+    owners=OWNERS,
+    code_version="1",
+)
+def audit_report(
+    context: dg.AssetExecutionContext, data_root: DataRoot
+) -> dg.MaterializeResult[None]:
+    """Write `report/index.html` and `report/sessions/`."""
+    written = write_report(data_root.lake, data_root.bi, data_root.report, data_root.calendar)
+    waste = written.told["waste"]
+    figures = {
+        "spent_usd": waste["usd_spent"],
+        "wasted_usd_low": waste["usd_direct"],
+        "wasted_usd_high": waste["usd_avoidable"],
+        "candidates_usd": waste["usd_candidate"],
+    }
+    return dg.MaterializeResult(
+        metadata={
+            **{name: round(value, 6) for name, value in figures.items()},
+            "bytes": written.bytes,
+            "session_pages": written.sessions,
+            "session_bytes": written.session_bytes,
+            "path": dg.MetadataValue.path(str(written.index)),
+            "open": dg.MetadataValue.url(written.index.absolute().as_uri()),
+        }
+    )
