@@ -57,6 +57,7 @@ def commands() -> None:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day to build.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day to build.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Print nothing but alerts, warnings and errors.")
 def audit(
     paths: tuple[Path, ...],
     data_root: Path,
@@ -64,6 +65,7 @@ def audit(
     since: datetime | None,
     until: datetime | None,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Archive transcripts, account for every token, and print the account.
 
@@ -83,15 +85,44 @@ def audit(
     if as_json:
         click.echo(json.dumps(outcome.told, default=str))
     elif "totals" in outcome.told:
-        from rich.console import Console
+        from waste_assets.report.terminal import print_account, warnings
 
-        from waste_assets.report.terminal import print_account
-
-        print_account(outcome.told, Console(width=None if sys.stdout.isatty() else 120))
+        if quiet:
+            for line in warnings(outcome.told):
+                click.echo(line)
+        else:
+            print_account(outcome.told, _console())
     for error in outcome.told["errors"]:
         click.echo(f"Error: {error}", err=True)
     if not outcome.succeeded:
         sys.exit(EXIT_CHECKS_FAILED)
+
+
+@commands.command()
+@_data_root
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as one JSON object.")
+def usage(data_root: Path, as_json: bool) -> None:
+    """Print tokens and list price by day, project and model, as the last audit published them."""
+    with _faults():
+        bi = data_root.absolute() / "bi"
+        if not (bi / "waste.duckdb").exists():
+            raise _Fault(f"Nothing is published in {data_root}: run `waste-assets audit` first.")
+        from waste_assets.report.account import account
+        from waste_assets.report.terminal import print_usage
+
+        told = account(bi)
+    if as_json:
+        names = ("totals", "by_day", "by_project", "by_model", "reconciliation")
+        click.echo(json.dumps({name: told[name] for name in names}))
+    else:
+        print_usage(told, _console())
+
+
+def _console() -> Any:
+    """Standard output: as wide as the terminal is, and where there is none, without colours."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @commands.command()
@@ -157,15 +188,26 @@ def show(place: str, data_root: Path) -> None:
     "--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day; yesterday if not given."
 )
 @click.option("--odd", is_flag=True, help="Add one session for each odd shape of a transcript.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON object.")
 def sample(
-    directory: Path, sessions: int, days: int, seed: int, until: datetime | None, odd: bool
+    directory: Path,
+    sessions: int,
+    days: int,
+    seed: int,
+    until: datetime | None,
+    odd: bool,
+    as_json: bool,
 ) -> None:
     """Write generated transcripts with planted waste, and their exact totals, into DIRECTORY."""
     with _faults():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise _Fault(f"{directory} is not empty: give a directory that does not exist yet.")
         truth = _write_sample(directory, sessions, days, seed, _day(until), odd)
-    click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
+    if as_json:
+        told = {"transcripts": truth.transcripts, "lines": truth.lines, "directory": str(directory)}
+        click.echo(json.dumps(told))
+    else:
+        click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
 
 
 @commands.command()

@@ -39,8 +39,8 @@ class Retention:
     paths: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, Any]:
-        """As a plain object."""
-        return asdict(self)
+        """As a plain object, with the `warning` in words."""
+        return asdict(self) | {"warning": self.sentence or None}
 
     @property
     def sentence(self) -> str:
