@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from waste_assets.claude_code.json_text import insert, remove
 from waste_assets.claude_code.settings import SettingsError, SettingsFile
+from waste_assets.program import program
 
 EVENT, COMMAND = "SessionEnd", "hook-session-end"
 #: It takes a fifth of a second; the rest is for a machine that is busy.
@@ -49,10 +49,8 @@ class Change:
 def command_for(data_root: Path, time_zone: str) -> str:
     """The command line of the hook, as a shell takes it: this very installation, wherever the
     session ran."""
-    program = Path(sys.executable).with_name("waste-assets")
-    parts = [str(program)] if program.exists() else [sys.executable, "-m", "waste_assets.cli"]
-    parts += [COMMAND, "--data-root", str(data_root), "--time-zone", time_zone]
-    return shlex.join(parts)
+    given = ["--data-root", str(data_root), "--time-zone", time_zone]
+    return shlex.join([*program(), COMMAND, *given])
 
 
 def installed(file: SettingsFile, command: str) -> Change:
