@@ -215,14 +215,21 @@ def sample(
 @_data_root
 @_time_zone
 @click.option("--port", default=3000, show_default=True, help="Port on this machine.")
+@click.option(
+    "--no-automation", is_flag=True, help="Leave the schedule and the sensor off until asked for."
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def ui(data_root: Path, time_zone: str, port: int, paths: tuple[Path, ...]) -> None:
+def ui(
+    data_root: Path, time_zone: str, port: int, no_automation: bool, paths: tuple[Path, ...]
+) -> None:
     """Start Dagster's UI, its schedule and its sensor, on this data root."""
     with _faults():
         settings = _settings(paths, data_root, time_zone)
         from waste_assets.audit import prepare_instance
 
         prepare_instance(settings)
+    if no_automation:
+        os.environ["WASTE_ASSETS_AUTOMATION"] = "off"
     program = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "waste_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
     # A shell starts what runs in the background with interrupts ignored, and Dagster does on
