@@ -17,8 +17,6 @@ from waste_assets.resources.transcript_source import TranscriptSource
 
 CLEANUP, BUDGET, JUMP = "archived_before_cleanup", "within_budget", "waste_as_usual"
 _MART = "waste_mart"
-#: Checks of alerts, which the account tells of by itself.
-ALERT_CHECKS = (BUDGET, JUMP, CLEANUP)
 
 
 @dg.asset_check(
@@ -43,7 +41,7 @@ def archived_before_cleanup(data_root: DataRoot, source: TranscriptSource) -> dg
         metadata={
             "cleanup_days": float(found.cleanup_days),
             "transcripts_at_risk": found.at_risk,
-            "transcripts": "\n".join(found.paths),
+            **({"transcripts": "\n".join(found.paths)} if found.paths else {}),
         },
     )
 
