@@ -179,7 +179,7 @@ def test_a_day_tells_its_figures_and_a_table(built: UI) -> None:
     built.open(f"/assets/token_ledger?view=events&partition={DAYS[1]}", "wasted_share")
     built.shot("events")
     text = built.page.inner_text("body")
-    for name in ("wasted_usd", "wasted_share", "category", "productive", "retry_error"):
+    for name in ("wasted_usd", "wasted_share", "by_category", "productive", "retry_error"):
         assert name in text, name
 
 
