@@ -9,11 +9,12 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waste_assets.alerts.settings import AlertSettings
 from waste_assets.imports import large_imports
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
@@ -21,7 +22,9 @@ from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
     from waste_assets.lake.catalog import CatalogEntry
+    from waste_assets.lake.state import State
     from waste_assets.plan import Plan
+    from waste_assets.transcripts.days import Calendar
 
 #: A file may show a day in its middle only once it is known line by line.
 _ROUNDS = 3
@@ -97,6 +100,7 @@ def _brought_up_to_date(
     """Plan and execute until nothing is left to do; tells of the files and the account."""
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
+    from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
@@ -126,17 +130,34 @@ def _brought_up_to_date(
                 break
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
+        told = {
+            "files": _files(found, unlisted, catalog),
+            "retention": retention(lake, roots, found, catalog).told(),
+        }
+        # Where a first audit failed before it published an account, there is none.
+        if not work.errors or (bi / "waste.duckdb").exists():
+            told |= account(bi) | _alerts(bi, state, calendar)
     finally:
         state.close()
-    told = {"files": _files(found, unlisted, catalog)}
-    # Where a first audit failed before it published an account, there is none.
-    if not work.errors or (bi / "waste.duckdb").exists():
-        told |= account(bi)
     # Whatever another process has changed meanwhile changes the identity.
     settled = made.is_empty and not told["files"]["unreadable"] and not work.errors
+    # What could not be sent is tried again.
+    settled = settled and not told["alerts_not_sent"]
     if settled and before == identity(settings, found, unlisted):
         note(settings.data_root, before, _settles(found, catalog), told)
     return told
+
+
+def _alerts(bi: Path, state: State, calendar: Calendar) -> dict[str, Any]:
+    """The alerts that are raised. A run has sent them; without one it is done here."""
+    from waste_assets.alerts.raised import raise_alerts
+
+    today = calendar.day_at(datetime.now(UTC))
+    found, troubles = raise_alerts(bi, state, today, AlertSettings.from_environment())
+    return {
+        "alerts": [verdict.told() for verdict in found if verdict.is_raised],
+        "alerts_not_sent": troubles,
+    }
 
 
 def _files(

@@ -1,5 +1,6 @@
 """When assets are materialised without being asked: the daily job, and the sensor."""
 
+import os
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -11,6 +12,9 @@ from waste_assets.plan import plan
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 
+#: What is on when somebody opens the UI for the first time: `on`, or `off`.
+AUTOMATION = "WASTE_ASSETS_AUTOMATION"
+_IS_ON = os.environ.get(AUTOMATION, "on").strip().lower() != "off"
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
@@ -41,7 +45,7 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     cron_schedule="15 0 * * *",
     execution_timezone=daily.timezone,
     description="Every night: yesterday, whole.",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=dg.DefaultScheduleStatus.RUNNING if _IS_ON else dg.DefaultScheduleStatus.STOPPED,
 )
 def daily_audit(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Yesterday's partition; late lines of it are the sensor's business."""
@@ -53,7 +57,7 @@ def daily_audit(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     job=audit_job,
     minimum_interval_seconds=300,
     description="Asks for the days whose transcripts have changed since they were built.",
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=dg.DefaultSensorStatus.RUNNING if _IS_ON else dg.DefaultSensorStatus.STOPPED,
 )
 def changed_transcripts(
     context: dg.SensorEvaluationContext, data_root: DataRoot, source: TranscriptSource

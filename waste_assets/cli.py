@@ -22,6 +22,7 @@ import click
 from waste_assets.faults import Fault
 
 EXIT_CHECKS_FAILED, EXIT_USAGE = 1, 2
+_SOURCES = "WASTE_ASSETS_SOURCES"
 
 _data_root = click.option(
     "--data-root",
@@ -57,6 +58,7 @@ def commands() -> None:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day to build.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day to build.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Print nothing but alerts, warnings and errors.")
 def audit(
     paths: tuple[Path, ...],
     data_root: Path,
@@ -64,6 +66,7 @@ def audit(
     since: datetime | None,
     until: datetime | None,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Archive transcripts, account for every token, and print the account.
 
@@ -83,17 +86,44 @@ def audit(
     if as_json:
         click.echo(json.dumps(outcome.told, default=str))
     elif "totals" in outcome.told:
-        from rich.console import Console
+        from waste_assets.report.terminal import print_account, warnings
 
-        from waste_assets.report.terminal import print_account
-
-        print_account(outcome.told, Console(width=None if sys.stdout.isatty() else 120))
-        if outcome.told["report"]:
-            click.echo(f"Report: {outcome.told['report']}")
+        if quiet:
+            for line in warnings(outcome.told):
+                click.echo(line)
+        else:
+            print_account(outcome.told, _console())
     for error in outcome.told["errors"]:
         click.echo(f"Error: {error}", err=True)
     if not outcome.succeeded:
         sys.exit(EXIT_CHECKS_FAILED)
+
+
+@commands.command()
+@_data_root
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as one JSON object.")
+def usage(data_root: Path, as_json: bool) -> None:
+    """Print tokens and list price by day, project and model, as the last audit published them."""
+    with _faults():
+        bi = data_root.absolute() / "bi"
+        if not (bi / "waste.duckdb").exists():
+            raise _Fault(f"Nothing is published in {data_root}: run `waste-assets audit` first.")
+        from waste_assets.report.account import account
+        from waste_assets.report.terminal import print_usage
+
+        told = account(bi)
+    if as_json:
+        names = ("totals", "by_day", "by_project", "by_model", "reconciliation")
+        click.echo(json.dumps({name: told[name] for name in names}))
+    else:
+        print_usage(told, _console())
+
+
+def _console() -> Any:
+    """Standard output: as wide as the terminal is, and where there is none, without colours."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @commands.command()
@@ -239,35 +269,228 @@ def show(place: str, data_root: Path) -> None:
     "--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day; yesterday if not given."
 )
 @click.option("--odd", is_flag=True, help="Add one session for each odd shape of a transcript.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON object.")
 def sample(
-    directory: Path, sessions: int, days: int, seed: int, until: datetime | None, odd: bool
+    directory: Path,
+    sessions: int,
+    days: int,
+    seed: int,
+    until: datetime | None,
+    odd: bool,
+    as_json: bool,
 ) -> None:
     """Write generated transcripts with planted waste, and their exact totals, into DIRECTORY."""
     with _faults():
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise _Fault(f"{directory} is not empty: give a directory that does not exist yet.")
         truth = _write_sample(directory, sessions, days, seed, _day(until), odd)
-    click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
+    if as_json:
+        told = {"transcripts": truth.transcripts, "lines": truth.lines, "directory": str(directory)}
+        click.echo(json.dumps(told))
+    else:
+        click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
 
 
 @commands.command()
 @_data_root
 @_time_zone
 @click.option("--port", default=3000, show_default=True, help="Port on this machine.")
+@click.option(
+    "--no-automation", is_flag=True, help="Leave the schedule and the sensor off until asked for."
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def ui(data_root: Path, time_zone: str, port: int, paths: tuple[Path, ...]) -> None:
+def ui(
+    data_root: Path, time_zone: str, port: int, no_automation: bool, paths: tuple[Path, ...]
+) -> None:
     """Start Dagster's UI, its schedule and its sensor, on this data root."""
     with _faults():
         settings = _settings(paths, data_root, time_zone)
         from waste_assets.audit import prepare_instance
 
         prepare_instance(settings)
+    if no_automation:
+        os.environ["WASTE_ASSETS_AUTOMATION"] = "off"
     program = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "waste_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
     # A shell starts what runs in the background with interrupts ignored, and Dagster does on
     # SIGTERM what it does on an interrupt: without this it would never stop.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.execv(program, [program, *arguments])
+
+
+@commands.command()
+@click.argument("transcript", type=click.Path(path_type=Path))
+@_data_root
+@_time_zone
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as one JSON object.")
+def archive(transcript: Path, data_root: Path, time_zone: str, as_json: bool) -> None:
+    """Archive one transcript now, with what lies beside it; the next audit accounts for it."""
+    with _faults():
+        from waste_assets.claude_code.session_end import archive_session
+
+        done = archive_session(data_root.absolute(), time_zone, transcript)
+    days = ", ".join(done["days"]) or "nothing new"
+    click.echo(json.dumps(done) if as_json else f"{done['files']:,} files archived: {days}.")
+    for path, reason in done["unreadable"]:
+        click.echo(f"Error: {path}: {reason}", err=True)
+    if done["unreadable"]:
+        sys.exit(EXIT_CHECKS_FAILED)
+
+
+@commands.command("hook-session-end", hidden=True)
+@_data_root
+@_time_zone
+@click.option("--wait", is_flag=True, help="Archive before ending, not after it.")
+def hook_session_end(data_root: Path, time_zone: str, wait: bool) -> None:
+    """Archive the session of which Claude Code tells on standard input."""
+    from waste_assets.claude_code.session_end import session_ended
+
+    session_ended(sys.stdin.buffer.read(), data_root.absolute(), time_zone, wait=wait)
+
+
+_settings_file = (
+    click.option(
+        "--settings",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Settings file; Claude Code's own if not given.",
+    ),
+    click.option("--project", is_flag=True, help="This project's .claude/settings.local.json."),
+    click.option("--yes", is_flag=True, help="Write without asking."),
+    click.option("--json", "as_json", is_flag=True, help="Print the change as one JSON object."),
+)
+
+
+def _of_a_settings_file(command: Any) -> Any:
+    for option in reversed(_settings_file):
+        command = option(command)
+    return command
+
+
+@commands.command("install-hook")
+@_data_root
+@_time_zone
+@_of_a_settings_file
+def install_hook(
+    data_root: Path,
+    time_zone: str,
+    settings: Path | None,
+    project: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Have Claude Code archive each transcript the moment its session ends.
+
+    Shows what it would write into Claude Code's settings, and asks.
+    """
+    with _faults():
+        from waste_assets.claude_code.hook import command_for, installed
+        from waste_assets.transcripts.days import Calendar
+
+        Calendar(time_zone)
+        command = command_for(data_root.absolute(), time_zone)
+        change = installed(_read_settings(settings, project), command)
+        if change.file.value.get("disableAllHooks") is True:
+            click.echo(f"disableAllHooks is set in {change.file.path}: no hook runs.", err=True)
+        _change_settings(change, yes, as_json, "The hook is installed already.")
+
+
+@commands.command("uninstall-hook")
+@_of_a_settings_file
+def uninstall_hook(settings: Path | None, project: bool, yes: bool, as_json: bool) -> None:
+    """Take the hook out of Claude Code's settings again; the archive stays."""
+    with _faults():
+        from waste_assets.claude_code.hook import uninstalled
+
+        change = uninstalled(_read_settings(settings, project))
+        _change_settings(change, yes, as_json, "There is no hook to take out.")
+
+
+def _read_settings(settings: Path | None, project: bool) -> Any:
+    from waste_assets.claude_code.settings import own_settings, project_settings, read_settings
+
+    if settings and project:
+        raise _Fault("Give --settings or --project, not both.")
+    own = own_settings(os.environ, Path.home())
+    return read_settings(settings or (project_settings(Path.cwd()) if project else own))
+
+
+def _change_settings(change: Any, yes: bool, as_json: bool, nothing: str) -> None:
+    """Show the change, ask, and write it; as JSON it is only written where `--yes` says so."""
+    from waste_assets.claude_code.settings import write_settings
+
+    place, backup = change.file.path, None
+    if not as_json:
+        click.echo(change.diff if change.is_needed else f"{nothing} ({place})")
+    write = change.is_needed and (yes or (not as_json and _agreed(place)))
+    if write:
+        backup = write_settings(change.file, change.text)
+    if as_json:
+        told = {
+            "settings": str(place),
+            "needed": change.is_needed,
+            "written": write,
+            "backup": backup and str(backup),
+            "command": change.command,
+            "diff": change.diff,
+        }
+        click.echo(json.dumps(told))
+    elif write:
+        click.echo(f"Written to {place}" + (f"; as it was: {backup}" if backup else ""))
+
+
+def _agreed(place: Path) -> bool:
+    try:
+        return click.confirm(f"Write this to {place}?")
+    except click.Abort as error:
+        raise _Fault(
+            "Nobody answered: nothing was written. --yes writes without asking."
+        ) from error
+
+
+@commands.command()
+@click.argument("kind", type=click.Choice(["cron", "systemd", "launchd"]))
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@_data_root
+@_time_zone
+@click.option(
+    "--write",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the files into this directory.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the files as one JSON object.")
+def nightly(
+    kind: str,
+    paths: tuple[Path, ...],
+    data_root: Path,
+    time_zone: str,
+    directory: Path | None,
+    as_json: bool,
+) -> None:
+    """Print what has cron, systemd or launchd run an audit every night, without the UI."""
+    with _faults():
+        from waste_assets.nightly import nightly as files_of
+        from waste_assets.settings import Settings
+        from waste_assets.transcripts.days import Calendar
+
+        Calendar(time_zone)
+        sources = [path.absolute() for path in paths]
+        # Neither variable is known to what starts in the night.
+        if not paths and (os.environ.get("CLAUDE_CONFIG_DIR") or os.environ.get(_SOURCES)):
+            sources = list(Settings.from_environment().sources)
+        files = files_of(kind, data_root.absolute(), time_zone, sources)
+        if directory:
+            directory.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                (directory / name).write_text(text)
+    if as_json:
+        click.echo(json.dumps(files))
+    elif directory:
+        click.echo(f"Written: {', '.join(str(directory / name) for name in files)}")
+    else:
+        # One is to be copied as it is; several have to be told apart.
+        heads = {name: f"# {name}\n" if len(files) > 1 else "" for name in files}
+        click.echo("\n".join(heads[name] + text for name, text in files.items()), nl=False)
 
 
 def _settings(paths: tuple[Path, ...], data_root: Path, time_zone: str) -> Any:

@@ -11,7 +11,7 @@ from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.automation import audit_job, changed_transcripts, daily_audit, publish_job
-from waste_assets.checks import ASSET_CHECKS
+from waste_assets.checks import ASSET_CHECKS, WATCHES
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 from waste_assets.settings import Settings
@@ -21,7 +21,7 @@ def definitions(settings: Settings) -> dg.Definitions:
     """Everything, for one data root and its sources."""
     return dg.Definitions(
         assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart, audit_report],
-        asset_checks=ASSET_CHECKS,
+        asset_checks=[*ASSET_CHECKS, *WATCHES],
         jobs=[audit_job, publish_job],
         schedules=[daily_audit],
         sensors=[changed_transcripts],

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from waste_assets.alerts.settings import AlertSettings
 from waste_assets.settings import Settings
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
@@ -35,7 +36,9 @@ def identity(
     told = hashlib.sha256()
     today = Calendar(settings.time_zone).day_at(datetime.now(UTC))
     # Lines of tomorrow wait for their day.
-    told.update(repr((settings, today, unlisted)).encode("utf-8", "surrogateescape"))
+    alerts = AlertSettings.from_environment()
+    rest = (settings, alerts, bool(alerts.webhook), today, unlisted)
+    told.update(repr(rest).encode("utf-8", "surrogateescape"))
     for file in found:
         told.update(_line(file.path, file.transcript, file.size, file.mtime_ns))
     root = settings.data_root

@@ -224,8 +224,27 @@ def test_the_account_can_be_read_in_a_terminal(built: Built) -> None:
     assert f"${totals['usd']:,.2f} at the API's list prices (also for subscribers)" in text
     assert f"{totals['responses']:,} responses on" in text
     assert "0 quarantined" in text
-    assert text.endswith(f"\nReport: {built.data / 'report' / 'index.html'}\n")
-    assert sorted(built.expected["days"])[-1] in text
+    assert len(text.splitlines()) <= 25
+    # Nobody looks: no progress, no colours.
+    assert "\x1b" not in text
+
+
+def test_quiet_says_nothing_where_nothing_is_the_matter(built: Built) -> None:
+    done = run("audit", built.sample, "--data-root", built.data, "--quiet", home=built.home)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_usage_is_what_the_audit_published(built: Built) -> None:
+    arguments = ("usage", "--data-root", built.data)
+    account = told(run(*arguments, "--json", home=built.home))
+    for name in ("totals", "by_day", "by_project", "by_model"):
+        assert account[name] == told(built.audited)[name]
+    text = run(*arguments, home=built.home).stdout.decode()
+    assert sorted(built.expected["days"])[-1] in text and "by project" in text
+
+
+def test_without_an_audit_there_is_no_usage(tmp_path: Path) -> None:
+    assert "run `waste-assets audit` first" in complaint(run("usage", home=tmp_path))
 
 
 def test_days_can_be_chosen_and_a_file_that_cannot_be_read_is_told(

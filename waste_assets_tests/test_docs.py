@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import click
@@ -23,6 +27,7 @@ PAGES = sorted(
 )
 LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
 MACHINE_PATH = re.compile(r"(?<![\w.~*])/(?:home|Users|root|tmp|var|opt|work|mnt|srv|private)\b")
+BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -48,6 +53,78 @@ def test_no_page_names_a_machine_or_a_place_that_is_not_there(page: Path) -> Non
     assert not MACHINE_PATH.findall(text)
     missing = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_in_the_docs_is_one(page: Path) -> None:
+    told = page.read_text("utf-8")
+    lines = [line for block in BLOCK.findall(told) for line in block.splitlines()]
+    lines += re.findall(r"`(waste-assets [^`]+)`", told)
+    for line in lines:
+        if not re.match(r"(?:\.venv/bin/)?waste-assets [a-z]", line):
+            continue
+        # Without what stands beside it, and without where its output goes.
+        words = shlex.split(re.split(r" {2,}| > ", line)[0].replace("[PATH ...]", "PATH"))[1:]
+        # The one file that has to be there.
+        words = [str(ROOT / "README.md") if word == "GOLD" else word for word in words]
+        words = [re.sub(r"^GOLD\.jsonl$", str(ROOT / "README.md"), word) for word in words]
+        command = commands.commands[words[0]]
+        if words[1:]:
+            command.make_context(words[0], [word for word in words[1:] if word != "..."])
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """What a command of the docs prints, run once, in a directory of their own."""
+    folder = tmp_path_factory.mktemp("docs")
+
+    @cache
+    def run(line: str) -> str:
+        program, *arguments = shlex.split(line)
+        known = {name: value for name, value in os.environ.items()
+                 if not name.startswith(("WASTE_ASSETS", "CLAUDE", "DAGSTER"))}  # fmt: skip
+        done = subprocess.run(
+            [Path(sys.executable).parent / Path(program).name, *arguments],
+            capture_output=True, text=True, cwd=folder, env={**known, "HOME": str(folder)},
+        )  # fmt: skip
+        assert done.returncode == 0, (line, done.stderr)
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/waste.md"])
+def test_what_the_docs_show_is_what_their_commands_print(
+    page: str, printed: Callable[[str], str]
+) -> None:
+    compared, output = 0, None
+    for block in BLOCK.findall((ROOT / page).read_text("utf-8")):
+        lines = block.splitlines()
+        if all(re.match(r"\.venv/bin/waste-assets .*data/demo", line) for line in lines):
+            output = [printed(line) for line in lines][-1]
+        elif output is not None:
+            shown = [line.rstrip() for line in lines]
+            assert shown == [line.rstrip() for line in output.splitlines()]
+            compared, output = compared + 1, None
+    assert compared == {"README.md": 2, "docs/waste.md": 1}[page]
+
+
+def test_the_queries_in_the_docs_run(printed: Callable[[str], str]) -> None:
+    for line in BLOCK.findall((ROOT / "README.md").read_text("utf-8")):
+        if "sample data/demo" in line:
+            [printed(command) for command in line.splitlines()]
+    queries = [
+        line.replace("data/bi", "data/demo-account/bi").replace(
+            "data/lake", "data/demo-account/lake"
+        )
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text("utf-8"))
+        for line in block.splitlines()
+        if line.startswith(".venv/bin/python -c ")
+    ]
+    assert queries
+    for query in queries:
+        assert "│" in printed(query)
 
 
 def test_every_target_of_make_in_the_docs_exists() -> None:

@@ -88,7 +88,8 @@ def day_figures(
     for row in _query(con, lake, days, figures.table, figures.most):
         most[row.pop("day")].append(row)
     for day, rows in most.items():
-        told.setdefault(day, {})["most"] = small_table(rows[:10])
+        # Named after what it is by: by_model, by_category.
+        told.setdefault(day, {})[f"by_{next(iter(rows[0]))}"] = small_table(rows[:10])
     return told
 
 

@@ -1,6 +1,7 @@
 """Data-quality suites, one file a stage: what must hold of the data, and what to do if not."""
 
 from waste_assets.checks.audit_report import audit_report_checks
+from waste_assets.checks.daily_life import alerts, archived_before_cleanup
 from waste_assets.checks.heuristic_flags import heuristic_flags_checks
 from waste_assets.checks.parsed_turns import parsed_turns_checks
 from waste_assets.checks.raw_sessions import raw_sessions_checks
@@ -14,3 +15,5 @@ ASSET_CHECKS = [
     waste_mart_checks,
     audit_report_checks,
 ]
+#: They stop nothing, and nothing is wrong with the data where they fail: somebody wants to know.
+WATCHES = [archived_before_cleanup, alerts]

@@ -34,6 +34,13 @@ _source_files = sa.Table(
     sa.Column("days", sa.Text, nullable=False),
     sa.Column("read_at", sa.Text, nullable=False),
 )
+_sent_alerts = sa.Table(
+    "sent_alerts",
+    _metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("sent_at", sa.Text, nullable=False),
+)
 #: Columns in the order of the fields of `CatalogEntry`.
 _CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 
@@ -112,6 +119,25 @@ class State:
         )
         with self._engine.begin() as connection:
             connection.execute(upsert, rows)
+
+    def claim_alert(self, kind: str, period: str) -> bool:
+        """Whether it is for the caller to send this alert: nobody has, and nobody else will."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = _sent_alerts.insert().values(kind=kind, period=period, sent_at=now)
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(row)
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def release_alert(self, kind: str, period: str) -> None:
+        """The alert that was claimed could not be sent: somebody may try again."""
+        columns = _sent_alerts.columns
+        with self._engine.begin() as connection:
+            connection.execute(
+                _sent_alerts.delete().where(columns.kind == kind, columns.period == period)
+            )
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,8 +1,7 @@
-"""The account as a person reads it in a terminal: the story first, then where the money went."""
+"""The account as a person reads it in a terminal: the story on one page, the usage on another."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
@@ -12,51 +11,131 @@ from rich.table import Table
 from rich.text import Text
 
 from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
+from waste_assets.transcripts.names import short_name
 
+#: Lines of the story: what a small window shows. Only warnings may need more.
+_PAGE = 25
+#: Checks that warn, of which each gets a line.
+_CHECKS_SHOWN = 3
 #: Rows of the tables, with the one that sums up the rest.
 _DAYS_SHOWN = 7
 _OTHERS_SHOWN = 5
-#: Where a change goes, by its kind.
-_PLACES = {
-    "claude_md": "CLAUDE.md: ",
-    "settings": "settings.json: ",
-    "command": "terminal: ",
-    "prompt": "prompt: ",
-}
+_CHANGE_FIRST = "To change first"
+#: Where a change goes, of those that are told whole.
+_PLACES = {"claude_md": "CLAUDE.md: "}
+_MORE = "More: waste-assets report, usage, detectors, ui, show PLACE; all of it with audit --json."
 
 
 def print_account(told: dict[str, Any], console: Console) -> None:
-    """Print the account: what was wasted and what to change, the usage, what it rests on."""
-    _print(console, headline(told))
+    """Print the story: what was wasted, what to change, what it rests on."""
+    width = console.width
+    parts = [[*_wrapped(headline(told), width), *_wrapped(warnings(told), width)]]
     if told["totals"]["responses"]:
-        console.print()
-        _categories(console, told["waste"]["by_category"])
-        console.print()
-        _change_first(console, told["change_first"])
-        _print(console, [*failures(told["failures"]), *cache(told["cache"])])
-        console.print()
-        _usage(console, told)
-        console.print()
-    _print(console, sentences(told))
+        parts.append(categories(told["waste"]["by_category"]))
+        parts.append(change_first(told["change_first"], width))
+        parts.append([*failures(told["failures"]), *cache(told["cache"])])
+    else:
+        parts.append([])
+    parts[-1] += [*sentences(told), *checks(told["checks"]["failed"], width), _MORE]
+    parts[-1] = _wrapped(parts[-1], width)
+    parts = [part for part in parts if part]
+    # Empty lines between the parts, while there is room for them: the first ones first.
+    room = _PAGE - sum(map(len, parts))
+    for number, part in enumerate(parts):
+        if 0 < number <= room:
+            console.print()
+        for line in part:
+            style = "bold" if part[0] is line and _is_head(line) else None
+            console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_usage(told: dict[str, Any], console: Console) -> None:
+    """Print where the money went: by day, project and model, and Claude Code's own count."""
+    _usage(console, told)
+    console.print()
+    for line in [*headline(told)[:1], *reconciliation(told)]:
+        console.print(line, highlight=False, markup=False)
 
 
 def headline(told: dict[str, Any]) -> list[str]:
-    """What was spent, what of it was wasted, and what may have been."""
+    """What was spent, and what of it was wasted."""
     totals, waste = told["totals"], told["waste"]
     lines = [
         f"{usd(totals['usd'])} at the API's list prices (also for subscribers): "
         f"{totals['responses'] or 0:,} responses on {told['coverage']['days']:,} days."
     ]
     if waste["usd_spent"]:
-        parts = ", ".join(f"{one['dimension']} {_range(one)}" for one in waste["by_dimension"])
+        parts = ", ".join(
+            f"{one['dimension']} {usd_range(one['usd_direct'], one['usd_avoidable'])}"
+            for one in waste["by_dimension"]
+        )
         shares = f"{percent(waste['share_direct'])} to {percent(waste['share_avoidable'])}"
-        lines.append(f"Wasted: {_range(waste)}, {shares} of it ({parts}).")
-    if waste["candidates"]:
         lines.append(
-            f"Candidates, in none of these: {waste['candidates']:,} places worth a look, "
-            f"{usd(waste['usd_candidate'])}."
+            f"Wasted: {usd_range(waste['usd_direct'], waste['usd_avoidable'])} ({shares}): {parts}."
         )
     return lines
+
+
+def warnings(told: dict[str, Any]) -> list[str]:
+    """What cannot wait: alerts, transcripts that are about to be deleted, files not read."""
+    lines = [f"Alert: {alert['text']}" for alert in told.get("alerts", ())]
+    lines += told.get("alerts_not_sent", ())
+    warning = told.get("retention", {}).get("warning")
+    lines += [warning] if warning else []
+    unreadable = told["files"]["unreadable"]
+    lines += [f"Not read: {path} ({reason})." for path, reason in unreadable[:3]]
+    if len(unreadable) > 3:
+        lines.append(f"Not read: {len(unreadable) - 3:,} more.")
+    return lines
+
+
+def categories(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The eight categories, one a line, under a head."""
+    names = ("waste", "", "low", "high", "of bill", "flags", "candidates")
+    cells = [
+        (
+            row["category"],
+            row["dimension"],
+            usd(row["usd_direct"]),
+            usd(row["usd_avoidable"]),
+            "" if row["share_avoidable"] is None else percent(row["share_avoidable"]),
+            f"{row['flags']:,}",
+            usd(row["usd_candidate"]) if row["candidates"] else "",
+        )
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(room) if number < 2 else cell.rjust(room)
+            for number, (cell, room) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (names, *cells)
+    ]
+
+
+def change_first(rows: Sequence[dict[str, Any]], width: int) -> list[str]:
+    """What to change first: what it is, where to see it, and what to do about it."""
+    if not rows:
+        return []
+    lines = [f"{_CHANGE_FIRST} (ready to copy: waste-assets remedies)"]
+    for number, row in enumerate(rows, 1):
+        amount = f"{usd(row['usd_avoidable'])}, {usd(row['usd_month_high'])} a month"
+        start = f"{number}. {amount}: {row['what']}"
+        times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
+        whole = f"{start} ({times}: show {short_name(row['example'])})"
+        lines.append(whole if len(whole) <= width else f"{start} ({times})")
+        lines += wrap(f"   {_change(row)}", width, subsequent_indent="   ")
+    return lines
+
+
+def _change(remedy: dict[str, Any]) -> str:
+    """The beginning of what to copy, where it is a sentence; else what to do, in words."""
+    change: str = remedy["change"]
+    if remedy["kind"] in ("claude_md", "habit"):
+        return f"{_PLACES.get(remedy['kind'], '')}{change.splitlines()[0].removeprefix('- ')}"
+    advice: str = remedy["advice"]
+    return advice
 
 
 def failures(told: dict[str, Any]) -> list[str]:
@@ -65,13 +144,10 @@ def failures(told: dict[str, Any]) -> list[str]:
     faults = sum(row["calls"] for name, row in shares.items() if name != "not_model")
     if not faults:
         return []
-    outside = shares["not_model"]
-    of_usd = _interval(outside, "share_of_usd")
+    outside = _interval(shares["not_model"], "share_of_calls")
     return [
-        f"Failures: {faults:,} of {told['calls']:,} failed calls are somebody's fault. "
-        f"Infrastructure and harness {_interval(outside, 'share_of_calls')}"
-        + (f", {of_usd} of their dollars" if of_usd else "")
-        + "; the rest is the model's."
+        f"Failures: {faults:,} of {told['calls']:,} failed calls at fault; infrastructure "
+        f"{outside}, the model the rest."
     ]
 
 
@@ -79,39 +155,40 @@ def cache(told: dict[str, Any]) -> list[str]:
     """What part of the bill the cache is, and what the bill were without it."""
     if not told["usd"]:
         return []
-    shares = [
-        f"{name} {percent(told[f'{kind}_share_of_usd'])}"
-        for name, kind in (("reads", "read"), ("writes", "write"), ("together", "cache"))
-    ]
-    prompts = percent(told["read_share_of_prompt"])
     return [
-        f"Cache: {', '.join(shares)} of the bill; {prompts} of prompt tokens were read from it. "
-        f"The same without caching: {usd(told['usd_uncached'])}."
+        f"Cache: reads {percent(told['read_share_of_usd'])}, writes "
+        f"{percent(told['write_share_of_usd'])} of the bill; "
+        f"{percent(told['read_share_of_prompt'])} of prompts read; "
+        f"{usd(told['usd_uncached'])} without it."
     ]
 
 
 def sentences(told: dict[str, Any]) -> list[str]:
     """What the figures rest on."""
     totals, coverage, files = told["totals"], told["coverage"], told["files"]
-    lines = [
-        f"Coverage: {files['read']:,} of {files['found']:,} files, "
-        f"{coverage['decoded_lines']:,} of {coverage['lines']:,} lines, "
-        f"{coverage['quarantined_lines']:,} quarantined, "
-        f"{totals['unpriced_responses'] or 0:,} responses unpriced.",
+    parts = [
+        f"{files['read']:,} of {files['found']:,} files",
+        f"{coverage['decoded_lines']:,} of {coverage['lines']:,} lines",
+        f"{coverage['quarantined_lines']:,} quarantined",
+        f"{totals['unpriced_responses'] or 0:,} unpriced",
     ]
-    if coverage["repaired_lines"]:
-        lines[0] += f" {coverage['repaired_lines']:,} lines were read after a repair."
-    if totals["lower_bound_responses"]:
+    more = (
+        (totals["lower_bound_responses"], "lower bounds"),
+        (coverage["repaired_lines"], "repaired"),
+        (files["being_written"], "being written"),
+    )
+    parts += [f"{count:,} {what}" for count, what in more if count]
+    return [f"Coverage: {', '.join(parts)}."]
+
+
+def reconciliation(told: dict[str, Any]) -> list[str]:
+    """What Claude Code counted itself, and which figures are lower bounds."""
+    lines = []
+    if told["totals"]["lower_bound_responses"]:
         lines.append(
-            f"{totals['lower_bound_responses']:,} responses never recorded their final usage: "
-            "their output is a lower bound."
+            f"{told['totals']['lower_bound_responses']:,} responses never recorded their final "
+            "usage: their output is a lower bound."
         )
-    if files["being_written"]:
-        lines.append(f"{files['being_written']:,} files end in a line still being written.")
-    for path, reason in files["unreadable"][:5]:
-        lines.append(f"Not read: {path} ({reason}).")
-    if len(files["unreadable"]) > 5:
-        lines.append(f"Not read: {len(files['unreadable']) - 5:,} more.")
     recorded = told["reconciliation"]
     if recorded["sessions"]:
         lines.append(
@@ -119,15 +196,33 @@ def sentences(told: dict[str, Any]) -> list[str]:
             f"{usd(recorded['recorded_usd'])}, {usd(recorded['unattributed_usd'])} of it in no "
             "transcript line."
         )
-    for check in told["checks"]["failed"]:
-        verb = "failed" if check["severity"] == "ERROR" else "warns"
-        lines.append(f"Check {check['check']} on {check['asset']} {verb}: {check['told']}")
     return lines
 
 
-def _print(console: Console, lines: Iterable[str]) -> None:
-    for line in lines:
-        console.print(line, highlight=False, markup=False)
+def checks(failed: Sequence[dict[str, str]], width: int) -> list[str]:
+    """The checks that did not pass, a line each; those that block stand among the errors too."""
+    # What alerts and the clean-up are about has been told of.
+    told = [check for check in failed if check["check"] not in _WATCHES]
+    lines = []
+    for check in told[:_CHECKS_SHOWN]:
+        verb = "failed" if check["severity"] == "ERROR" else "warns"
+        line = f"{check['check']} {verb}: {check['told']}"
+        lines.append(line if len(line) <= width else f"{line[: width - 1]}…")
+    if told[_CHECKS_SHOWN:]:
+        lines.append(f"{len(told) - _CHECKS_SHOWN:,} more checks did not pass: --json has them.")
+    return lines
+
+
+#: Checks of which the account tells by itself; see checks/daily_life.py, which Dagster needs.
+_WATCHES = ("archived_before_cleanup", "within_budget", "waste_as_usual")
+
+
+def _wrapped(lines: Iterable[str], width: int) -> list[str]:
+    return [piece for line in lines for piece in wrap(line, width, break_long_words=False)]
+
+
+def _is_head(line: str) -> bool:
+    return line.startswith(_CHANGE_FIRST) or line.startswith("waste ")
 
 
 def _table(first: str, *numbers: str) -> Table:
@@ -138,56 +233,8 @@ def _table(first: str, *numbers: str) -> Table:
     return table
 
 
-def _categories(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    table = _table("waste", "", "low", "high", "of bill", "flags", "candidates")
-    table.columns[1].justify = "left"
-    for row in rows:
-        share = row["share_avoidable"]
-        table.add_row(
-            row["category"],
-            row["dimension"],
-            usd(row["usd_direct"]),
-            usd(row["usd_avoidable"]),
-            "" if share is None else percent(share),
-            f"{row['flags']:,}",
-            usd(row["usd_candidate"]) if row["candidates"] else "",
-        )
-    console.print(table)
-
-
-def _change_first(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    console.print(
-        Text.assemble(("To change first", "bold"), " (all, ready to copy: waste-assets remedies)")
-    )
-    for number, row in enumerate(rows, 1):
-        times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
-        month = f"{usd(row['usd_month_high'])} a month"
-        told = [
-            (f"{number}. ", f"{usd(row['usd_avoidable'])} ({month}): {row['what']}, {times}."),
-            ("   ", f"{_PLACES.get(row['kind'], '')}{_first_line(row)}"),
-        ]
-        # Sentences speak for themselves; what is typed or set does not.
-        if row["kind"] not in ("claude_md", "habit"):
-            told.insert(1, ("   ", row["advice"]))
-        for start, line in told:
-            _print(console, wrap(start + line, console.width, subsequent_indent="   "))
-        # To be copied: never broken.
-        console.print(Text(f"   waste-assets show {row['example']}"), soft_wrap=True)
-    console.print()
-
-
-def _first_line(remedy: dict[str, Any]) -> str:
-    """The beginning of a change: of JSON the whole, on one line."""
-    change: str = remedy["change"]
-    if remedy["kind"] == "settings":
-        return json.dumps(json.loads(change))
-    return change.splitlines()[0].removeprefix("- ")
-
-
 def _usage(console: Console, told: dict[str, Any]) -> None:
-    """By day, project and model, under one head."""
+    """By day, project and model, under one head: a table of three parts."""
     names = ("responses", "input", "writes", "reads", "output", "USD")
     table = _table("by day", *names)
     days = told["by_day"]
@@ -246,7 +293,3 @@ def _interval(row: dict[str, Any], name: str) -> str:
         return ""
     low, high = (100 * row[f"{name}_{end}"] for end in ("low", "high"))
     return f"{100 * row[name]:.0f} % ({low:.0f} to {high:.0f} %)"
-
-
-def _range(amounts: dict[str, Any]) -> str:
-    return usd_range(amounts["usd_direct"], amounts["usd_avoidable"])

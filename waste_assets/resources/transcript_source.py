@@ -14,5 +14,8 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
 
     def files(self) -> tuple[list[SourceFile], list[tuple[str, str]]]:
         """The files to archive, and (path, reason) of what could not be looked at."""
-        existing = [Path(root) for root in self.roots if Path(root).exists()]
-        return discover(check_roots(existing))
+        return discover(self.existing())
+
+    def existing(self) -> list[Path]:
+        """The roots that are there."""
+        return check_roots(Path(root) for root in self.roots if Path(root).exists())

@@ -87,22 +87,58 @@ def discover(roots: Iterable[Path]) -> tuple[list[SourceFile], list[tuple[str, s
         # Links to directories are not followed: below the start only files may be links.
         real_start = os.path.realpath(start)
         for entry, relative in _walk(str(start), "", unreadable):
-            is_lines = relative.endswith(".jsonl")
-            if not is_lines and not _BESIDE.search(relative):
-                continue
-            try:
-                stat = entry.stat()
-            except OSError as error:
-                unreadable.append((entry.path, error.strerror or "cannot be read"))
-                continue
-            standard = _STANDARD.search(relative)
-            transcript = standard[1] if standard else relative
-            is_link = entry.is_symlink()
-            real = os.path.realpath(entry.path) if is_link else f"{real_start}/{relative}"
-            found[real] = SourceFile(
-                entry.path, transcript, is_lines, stat.st_size, stat.st_mtime_ns
-            )
+            _take(entry, relative, real_start, found, unreadable)
     return sorted(found.values(), key=lambda f: (f.transcript, f.path)), unreadable
+
+
+def of_session(transcript: Path) -> list[SourceFile]:
+    """A transcript, and what Claude Code keeps beside it: as `discover` finds them.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+    # projects/<directory of the project>/<session>.jsonl
+    start = transcript.parent.parent
+    found: dict[str, SourceFile] = {}
+    unreadable: list[tuple[str, str]] = []
+    real_start = os.path.realpath(start)
+    try:
+        with os.scandir(transcript.parent) as entries:
+            mine = [e for e in entries if e.name in (transcript.name, transcript.stem)]
+    except OSError as error:
+        raise SourceError(f"{transcript} cannot be read ({error.strerror}).") from error
+    if transcript.name not in {entry.name for entry in mine}:
+        raise SourceError(f"{transcript} does not exist.")
+    for entry in mine:
+        relative = f"{transcript.parent.name}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            for inner, place in _walk(entry.path, f"{relative}/", unreadable):
+                _take(inner, place, real_start, found, unreadable)
+        else:
+            _take(entry, relative, real_start, found, unreadable)
+    return sorted(found.values(), key=lambda f: (f.transcript, f.path))
+
+
+def _take(
+    entry: os.DirEntry[str],
+    relative: str,
+    real_start: str,
+    found: dict[str, SourceFile],
+    unreadable: list[tuple[str, str]],
+) -> None:
+    """Add a file to what was found, by its real path, where it is worth archiving."""
+    is_lines = relative.endswith(".jsonl")
+    if not is_lines and not _BESIDE.search(relative):
+        return
+    try:
+        stat = entry.stat()
+    except OSError as error:
+        unreadable.append((entry.path, error.strerror or "cannot be read"))
+        return
+    standard = _STANDARD.search(relative)
+    transcript = standard[1] if standard else relative
+    real = os.path.realpath(entry.path) if entry.is_symlink() else f"{real_start}/{relative}"
+    found[real] = SourceFile(entry.path, transcript, is_lines, stat.st_size, stat.st_mtime_ns)
 
 
 def _walk(

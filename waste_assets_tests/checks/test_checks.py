@@ -22,7 +22,7 @@ from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.automation import range_tags
-from waste_assets.checks import ASSET_CHECKS, expectations
+from waste_assets.checks import ASSET_CHECKS, WATCHES, expectations
 from waste_assets.checks import audit_report as report_checks
 from waste_assets.checks import heuristic_flags as flag_checks
 from waste_assets.checks import parsed_turns as turn_checks
@@ -710,7 +710,12 @@ def test_a_good_lake_is_published(data: Data) -> None:
     result = executed(audit_job(data), range_tags(DAY, NEXT))
     assert result.success
     assert {"waste_mart", "audit_report"} <= materialised(result)
-    assert len(result.get_asset_check_evaluations()) == len(specs())
+    watches = {spec.key for checks in WATCHES for spec in checks.check_specs}
+    assert len(watches) == 3
+    assert not any(spec.blocking for checks in WATCHES for spec in checks.check_specs)
+    evaluated = [one.asset_check_key for one in result.get_asset_check_evaluations()]
+    assert len(evaluated) == len({*evaluated}) == len(specs()) + len(watches)
+    assert watches < {*evaluated}
 
 
 def test_the_report_tells_where_it_is_and_its_headline(data: Data) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from io import StringIO
 from math import fsum
@@ -13,7 +14,7 @@ from rich.console import Console
 from waste_assets.detectors.registry import detectors
 from waste_assets.mart.tables import CACHE_ECONOMICS, FLAGS
 from waste_assets.report.account import account
-from waste_assets.report.terminal import print_account
+from waste_assets.report.terminal import print_account, print_usage
 from waste_assets.sample import conversation, generate
 from waste_assets.transcripts.show import archived_lines
 from waste_assets_tests.support import Audit
@@ -95,30 +96,89 @@ def test_the_cache_is_told_three_ways(told: dict[str, Any], audit: Audit) -> Non
     assert cache["usd_uncached"] > usd
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_story_fits_the_terminal(told: dict[str, Any], width: int) -> None:
+@pytest.mark.parametrize("width", [100, 110, 120])
+def test_the_story_fits_a_small_window(told: dict[str, Any], width: int, audit: Audit) -> None:
     text = printed(told, width)
     lines = text.splitlines()
-    # What is to be copied is never broken.
-    assert all(len(line) <= width or "waste-assets show" in line for line in lines)
-    assert len(lines) <= 62
-    assert text.count("…") <= text.count("~") + text.count("claude-")
+    assert all(len(line) <= width for line in lines)
+    assert len(lines) <= 25
+    assert "…" not in text and "\x1b" not in text
     for row in told["waste"]["by_category"]:
         assert f"{row['category']} " in text
     for row in told["change_first"]:
-        assert f"waste-assets show {row['example']}\n" in text
-        month = f"${row['usd_month_high']:,.2f} a month"
-        assert f"${row['usd_avoidable']:,.2f} ({month}): {row['what']}"[:40] in text
+        month = f"{usd(row['usd_month_high'])} a month"
+        assert f"{usd(row['usd_avoidable'])}, {month}: {row['what']}" in text
     waste = told["waste"]
-    assert f"Wasted: ${waste['usd_direct']:,.2f} to ${waste['usd_avoidable']:,.2f}" in text
+    assert f"Wasted: {usd(waste['usd_direct'])} to {usd(waste['usd_avoidable'])}" in text
+    for start in ("Failures: ", "Cache: ", "Coverage: 40 of 40 files", "More: waste-assets usage"):
+        assert any(line.startswith(start) for line in lines)
+    # Each example can be opened by what is printed of it.
+    shown = re.findall(r"show (\S+:\d+)\)", text)
+    assert len(shown) == len(told["change_first"]) or width < 120
+    for place in shown:
+        assert len([*archived_lines(audit.lake, place)]) == 1
 
 
-def test_the_last_days_are_shown_and_the_rest_summed_up(told: dict[str, Any]) -> None:
+def usd(value: float) -> str:
+    return f"${value:,.2f}"
+
+
+def test_warnings_are_a_line_each_and_take_the_place_of_empty_ones(told: dict[str, Any]) -> None:
+    failed = [
+        {"asset": "a", "check": f"check_{n}", "severity": "WARN", "told": "Look at it. " * 20}
+        for n in range(5)
+    ]
+    checks = {"passed": 1, "failed": failed}
+    lines = printed(told | {"checks": checks}).splitlines()
+    warning = [line for line in lines if line.startswith("check_")]
+    assert [line[:14] for line in warning] == [f"check_{n} warns:" for n in range(3)]
+    assert "2 more checks did not pass: --json has them." in lines
+    assert len(lines) <= 26 and max(map(len, lines)) <= 120
+
+
+def test_what_cannot_wait_stands_at_the_top(told: dict[str, Any]) -> None:
+    files = {"found": 9, "read": 4, "being_written": 0,
+             "unreadable": [(f"{n}.jsonl", "no") for n in range(5)]}  # fmt: skip
+    alerts = {
+        "alerts": [{"kind": "budget_80", "text": "2026-09 has cost much."}],
+        "alerts_not_sent": ["The alert budget_80 was not sent: the server answered 500."],
+        "retention": {"warning": "2 transcripts may be deleted."},
+        "checks": {"passed": 0, "failed": [
+            {"asset": "waste_mart", "check": "within_budget", "severity": "WARN", "told": "x"}]},
+    }  # fmt: skip
+    text = printed(told | {"files": files} | alerts)
+    assert text.splitlines()[2:9] == [
+        "Alert: 2026-09 has cost much.",
+        "The alert budget_80 was not sent: the server answered 500.",
+        "2 transcripts may be deleted.",
+        *(f"Not read: {n}.jsonl (no)." for n in range(3)),
+        "Not read: 2 more.",
+    ]
+    assert "within_budget" not in text
+
+
+def test_the_usage_is_a_page_of_its_own(told: dict[str, Any]) -> None:
     days = [row["day"] for row in told["by_day"]]
-    text = printed(told)
+    out = StringIO()
+    print_usage(told, Console(file=out, width=100))
+    text = out.getvalue()
     assert len(days) > 7
     assert f"{len(days) - 6} days before" in text
     assert [day for day in days if day in text] == days[-6:]
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert "by project" in text and "by model" in text and "by project" not in printed(told)
+
+
+def test_a_terminal_that_wants_no_colour_gets_none(
+    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def colours() -> set[str]:
+        out = StringIO()
+        print_account(told, Console(file=out, width=100, force_terminal=True))
+        return set(re.findall(r"\x1b\[[\d;]*m", out.getvalue()))
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert colours() <= {"\x1b[1m", "\x1b[0m"}
 
 
 def test_nothing_at_all_is_said_in_few_words(tmp_path_factory: pytest.TempPathFactory) -> None:

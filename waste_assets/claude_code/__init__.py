@@ -1,0 +1,1 @@
+"""What of Claude Code lies around its transcripts: its settings, its hooks, its clean-up."""

@@ -1,0 +1,134 @@
+"""What runs when a session ends: its transcript is archived at once, and nothing else is done.
+
+Claude Code waits for the hook, and stops it after a while. So the process that it has started
+reads what it is told, leaves the work to one of its own, and ends. Whatever goes wrong is written
+into `hook.log` below the data root and is never Claude Code's business.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from waste_assets.faults import Fault
+
+LOG = "hook.log"
+#: Above this size the log is begun anew, and the old one kept beside it.
+_LOG_BYTES = 1 << 20
+
+
+def session_ended(told: bytes, data_root: Path, time_zone: str, *, wait: bool = False) -> None:
+    """Archive the session that Claude Code tells of, in a process that outlives this one.
+
+    `told` is what the hook got on its standard input. With `wait` the work is done here.
+    """
+    if wait:
+        _logged(told, data_root, time_zone)
+    elif os.fork() == 0:
+        _apart(lambda: _logged(told, data_root, time_zone))
+
+
+def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[str, Any]:
+    """Archive one transcript and what lies beside it, as it is now.
+
+    Returns:
+        `files` read of the session, `unreadable`, and the `days` whose archive has changed.
+
+    Raises:
+        SourceError: there is no such transcript.
+        StateError: the data root cannot be used.
+        OSError: the archive cannot be written.
+    """
+    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.state import State
+    from waste_assets.transcripts import archive
+    from waste_assets.transcripts.days import Calendar
+    from waste_assets.transcripts.discover import of_session
+
+    calendar = Calendar(time_zone)
+    files = of_session(transcript.absolute())
+    days: set[date] = set()
+    for file in files:
+        days |= _days(file, calendar)
+    # Lines of tomorrow wait for their day.
+    last = min(max(days), calendar.day_at(datetime.now(UTC)))
+    first = min(*days, last)
+    state = State(data_root)
+    try:
+        report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
+    finally:
+        state.close()
+    return {
+        "files": report.files_read,
+        "unreadable": report.unreadable,
+        "days": [day.isoformat() for day in sorted(report.changed)],
+    }
+
+
+def _days(file: Any, calendar: Any) -> set[date]:
+    """Days that the file is likely to touch; one that is missed here, the next audit archives."""
+    from waste_assets.settings import FIRST_DAY
+    from waste_assets.transcripts.ends import stamps_at_ends
+
+    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    if not file.is_lines:
+        return {by_mtime}
+    with suppress(OSError):
+        stamps = stamps_at_ends(file.path, file.size)
+        return {max(calendar.day(stamp), FIRST_DAY) for stamp in stamps} or {by_mtime}
+    return {by_mtime}
+
+
+def _logged(told: bytes, data_root: Path, time_zone: str) -> None:
+    """Do the work, and write down what came of it."""
+    started = time.perf_counter()
+    session = "unknown session"
+    try:
+        event = json.loads(told)
+        session = str(event.get("session_id", session))
+        transcript = Path(event["transcript_path"]).expanduser()
+        done = archive_session(data_root, time_zone, transcript)
+        days = ", ".join(done["days"]) or "nothing new"
+        outcome = f"archived {done['files']} files ({days}), {_seconds(started)}"
+        outcome += "".join(f"; {path}: {reason}" for path, reason in done["unreadable"])
+    except Fault as error:
+        outcome = f"not archived: {error}"
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        outcome = f"not archived: what Claude Code told is not understood ({error!r})"
+    except Exception as error:
+        outcome = f"not archived: {type(error).__name__}: {error}"
+    _note(data_root, f"{session}: {outcome}")
+
+
+def _note(data_root: Path, line: str) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    place = data_root / LOG
+    with suppress(OSError):
+        data_root.mkdir(parents=True, exist_ok=True)
+        if place.exists() and place.stat().st_size > _LOG_BYTES:
+            place.replace(place.with_name(f"{LOG}.old"))
+        with place.open("a", encoding="utf-8", errors="replace") as handle:
+            handle.write(f"{now} {' '.join(line.split())}\n")
+
+
+def _seconds(started: float) -> str:
+    return f"{time.perf_counter() - started:.2f} s"
+
+
+def _apart(work: Callable[[], None]) -> NoReturn:
+    """Do the work away from the terminal and the streams that this process was given."""
+    try:
+        # Signals to the terminal's processes, and to Claude Code's, reach it no more.
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nowhere, stream)
+        work()
+    finally:
+        os._exit(0)

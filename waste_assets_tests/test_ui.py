@@ -1,0 +1,212 @@
+"""Dagster's UI as people use it: a day and a range built by its dialogs, and what it shows.
+
+In a headless Chromium. Screenshots are left in the test's directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waste_assets.sample import conversation
+from waste_assets_tests.support import Audit
+from waste_assets_tests.test_cli import PROGRAM
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.ui,
+    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt install chromium"),
+]
+#: It takes a tenth of it on a machine that has nothing else to do.
+PATIENCE = 240.0
+LAST = date(2026, 9, 14)
+DAYS = [(LAST - timedelta(days=n)).isoformat() for n in (3, 2, 1, 0)]
+
+
+class UI:
+    """The UI of a data root, and a page of a browser that looks at it."""
+
+    def __init__(self, url: str, page: Any, folder: Path) -> None:
+        self.url, self.page, self.folder = url, page, folder
+
+    def open(self, path: str, text: str) -> None:
+        """Go to a page and wait until it shows the text."""
+        self.page.goto(f"{self.url}{path}")
+        self.page.get_by_text(text).first.wait_for()
+
+    def shot(self, name: str) -> None:
+        """Keep what is to be seen."""
+        self.page.screenshot(path=self.folder / f"{name}.png")
+
+    def materialise(self, partitions: str) -> None:
+        """Open the dialog of the job, choose the partitions, and launch."""
+        self.open("/locations/waste_assets.definitions/jobs/audit", "Materialize")
+        self.page.get_by_role("button", name="Materialize").first.click()
+        dialog = self.page.get_by_role("dialog").first
+        field = dialog.locator("input[type=text]").first
+        field.fill(partitions)
+        field.press("Enter")
+        self.shot(f"dialog {partitions[:11]}")
+        dialog.get_by_role("button", name="Launch").last.click()
+        self.page.get_by_text("View", exact=True).first.wait_for()
+
+    def ask(self, query: str) -> dict[str, Any]:
+        """Ask what the UI itself asks."""
+        request = urllib.request.Request(
+            f"{self.url}/graphql",
+            json.dumps({"query": query}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            told: dict[str, Any] = json.load(answer)["data"]
+        return told
+
+    def runs(self) -> list[str]:
+        """The status of every run."""
+        found = self.ask("{ runsOrError { ... on Runs { results { status } } } }")
+        return [run["status"] for run in found["runsOrError"]["results"]]
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
+    folder = tmp_path_factory.mktemp("ui")
+    audit = Audit(folder)
+    for n, day in enumerate(DAYS, 1):
+        c = conversation(f"of {day}", start=f"{day}T09:00:00Z").user("Go")
+        for _ in range(n):
+            c.read("gone.py", result="<tool_use_error>File does not exist.", is_error=True)
+        audit.write(c.read("a.py", 4_000).read("a.py", 4_000).say())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["ui", audit.source, "--data-root", audit.data, "--port", port, "--no-automation"]
+    log = (folder / "ui.log").open("wb")
+    process = subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+        # What a shell hands on of Dagster's is of another instance.
+        env={k: v for k, v in os.environ.items() if not k.startswith(("DAGSTER", "WASTE_ASSETS"))},
+    )
+    try:
+        with sync_api.sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            )
+            page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.set_default_timeout(PATIENCE * 1_000 / 4)
+            made = UI(f"http://127.0.0.1:{port}", page, folder)
+            until(lambda: answers(made), process)
+            yield made
+            browser.close()
+    finally:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        process.kill()
+        log.close()
+
+
+def answers(ui: UI) -> bool:
+    with suppress(OSError):
+        return bool(ui.ask("{ version }"))
+    return False
+
+
+def until(holds: Any, process: subprocess.Popen[bytes] | None = None) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        assert process is None or process.poll() is None, "the UI has ended"
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def built(ui: UI) -> UI:
+    """The first day built by itself, the others as a range."""
+    # Dagster looks for ranges every 30 seconds: the day is built meanwhile.
+    ui.materialise(f"[{DAYS[1]}...{DAYS[-1]}]")
+    ui.materialise(DAYS[0])
+    until(lambda: len(found := ui.runs()) >= 2 and {*found} <= {"SUCCESS", "FAILURE"})
+    return ui
+
+
+def test_a_day_and_a_range_are_built_from_the_dialogs(built: UI) -> None:
+    # A range is one run.
+    assert built.runs() == ["SUCCESS", "SUCCESS"]
+    counts = built.ask(
+        """{ assetNodeOrError(assetKey: {path: ["token_ledger"]}) { ... on AssetNode {
+            partitionStats { numMaterialized numFailed } } } }"""
+    )
+    assert counts["assetNodeOrError"]["partitionStats"] == {"numMaterialized": 4, "numFailed": 0}
+    built.open("/runs", "Success")
+    built.shot("runs")
+    built.open(f"/assets/token_ledger?view=partitions&partition={DAYS[2]}", "wasted_share")
+    built.shot("partitions")
+    text = built.page.inner_text("body")
+    assert "Materialized (4)" in text and "Failed (0)" in text
+
+
+def test_numbers_are_plotted_over_the_days(built: UI) -> None:
+    built.open("/assets/token_ledger", "Latest materialization")
+    built.page.get_by_text("Plots", exact=True).first.click()
+    for name in ("usd", "wasted_usd", "wasted_share"):
+        built.page.get_by_text(name, exact=True).first.wait_for()
+    plots = built.page.locator("canvas")
+    plots.first.wait_for()
+    plots.first.scroll_into_view_if_needed()
+    built.page.wait_for_timeout(700)
+    built.shot("plots")
+    assert plots.count() >= 4
+
+
+def test_a_day_tells_its_figures_and_a_table(built: UI) -> None:
+    built.open(f"/assets/token_ledger?view=events&partition={DAYS[1]}", "wasted_share")
+    built.shot("events")
+    text = built.page.inner_text("body")
+    for name in ("wasted_usd", "wasted_share", "by_category", "productive", "retry_error"):
+        assert name in text, name
+
+
+def test_checks_say_what_holds_and_what_was_found(built: UI) -> None:
+    built.open("/assets/waste_mart?view=checks", "waste_equals_usage")
+    text = built.page.inner_text("body")
+    assert "Failed" not in text and "within_budget" in text and "waste_as_usual" in text
+    built.page.get_by_text("waste_equals_usage").first.click()
+    built.page.get_by_text("checked_rows").first.wait_for()
+    built.shot("checks")
+
+
+def test_the_flow_is_drawn(built: UI) -> None:
+    # By groups, which open at a click.
+    built.open("/asset-groups", "archive")
+    for group in ("turns", "waste", "publish"):
+        built.page.get_by_text(group, exact=True).first.wait_for()
+    built.shot("lineage")
+
+
+def test_the_schedule_and_the_sensor_are_there_and_off_as_asked_for(built: UI) -> None:
+    built.open("/automation", "daily_audit")
+    built.shot("automation")
+    found = built.ask(
+        """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+            schedules { scheduleState { status } } sensors { sensorState { status } } } } } }"""
+    )
+    (node,) = found["repositoriesOrError"]["nodes"]
+    assert [one["scheduleState"]["status"] for one in node["schedules"]] == ["STOPPED"]
+    assert [one["sensorState"]["status"] for one in node["sensors"]] == ["STOPPED"]
