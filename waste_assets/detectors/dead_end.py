@@ -126,6 +126,7 @@ class _Work:
     def runs(self) -> list[_Run]:
         """The runs that no success has ended; the surest, then the longest first."""
         open_: dict[tuple[str, str], _Run] = {}
+        programs = _Programs(open_)
         ended: list[_Run] = []
         said = self._prompts[0]
         for call in self._calls:
@@ -137,11 +138,11 @@ class _Work:
             failure = self._failed.get(call.id)
             if failure is None:
                 if open_:
-                    for goal in list(_reached(call, self._world, open_)):
+                    for goal in (*_reached(call, self._world, open_), *programs.reached(call)):
                         open_.pop(goal, None)
             elif _counts(failure):
                 is_red = not is_waste(failure)
-                for kind, name in (*_goals(call), *_program(call, open_, is_red)):
+                for kind, name in (*_goals(call), *programs.goals(call, is_red)):
                     goal = (kind + _RED, name) if is_red else (kind, name)
                     run = open_.get(goal)
                     if run is None or call.number - run.last.number > _PAUSE:
@@ -233,6 +234,51 @@ def _counts(failure: Failure) -> bool:
     return failure.fault != "user" and failure.cause not in ("sibling_cancelled", "probe_negative")
 
 
+class _Programs:
+    """Programs that fail with an error of theirs, whatever the subcommand."""
+
+    def __init__(self, open_: dict[tuple[str, str], _Run]) -> None:
+        self._open = open_
+        self._known: dict[str, list[tuple[str, str]]] = {}
+
+    def goals(self, call: Call, is_red: bool) -> Iterator[tuple[str, str]]:
+        """A failed call's program with its error, named as where the same error came before."""
+        program = self._program(call)
+        error = _NUMBER.sub("0", _EXIT.sub("", call.result_text)).strip()[:_ERROR_CHARS]
+        if not program or not error:
+            return
+        for kind, name in self._of(program):
+            if (
+                kind.endswith(_RED) is is_red
+                and call.number - self._open[kind, name].last.number <= _PAUSE
+                and fuzz.ratio(name.partition("\0")[2], error, score_cutoff=_SAME_ERROR) > 0
+            ):
+                yield _PROGRAM, name
+                return
+        name = f"{program}\0{error}"
+        self._known[program].append((_PROGRAM + _RED if is_red else _PROGRAM, name))
+        yield _PROGRAM, name
+
+    def reached(self, call: Call) -> Iterator[tuple[str, str]]:
+        """The sub-goals on which a call that went well is a success."""
+        head = _head(asked(call))
+        for goal in self._of(self._program(call)):
+            # Another subcommand that works does not make those work that failed.
+            if any(_head(asked(one)) == head for one in self._open[goal].failed):
+                yield goal
+
+    def _of(self, program: str) -> list[tuple[str, str]]:
+        """What is open of a program."""
+        known = [goal for goal in self._known.get(program, ()) if goal in self._open]
+        if program:
+            self._known[program] = known
+        return known
+
+    @staticmethod
+    def _program(call: Call) -> str:
+        return _head(asked(call)).partition(" ")[0] if call.tool in effects.SHELLS else ""
+
+
 def _goals(call: Call) -> Iterator[tuple[str, str]]:
     """The sub-goals that a call is about."""
     tool, target = call.tool, call.target
@@ -257,25 +303,6 @@ def _goals(call: Call) -> Iterator[tuple[str, str]]:
         yield "tool", tool
 
 
-def _program(
-    call: Call, open_: dict[tuple[str, str], _Run], is_red: bool
-) -> Iterator[tuple[str, str]]:
-    """The program of a failed call with its error, named as where the same error came before."""
-    if call.tool not in effects.SHELLS:
-        return
-    program = _head(asked(call)).partition(" ")[0]
-    error = _NUMBER.sub("0", _EXIT.sub("", call.result_text)).strip()[:_ERROR_CHARS]
-    if program and error:
-        kind = _PROGRAM + _RED if is_red else _PROGRAM
-        for known, name in open_:
-            of, _, told = name.partition("\0")
-            if known == kind and of == program:
-                if fuzz.ratio(told, error, score_cutoff=_SAME_ERROR) > 0:
-                    yield _PROGRAM, name
-                    return
-        yield _PROGRAM, f"{program}\0{error}"
-
-
 def _reached(
     call: Call, world: effects.World, open_: dict[tuple[str, str], _Run]
 ) -> Iterator[tuple[str, str]]:
@@ -295,12 +322,6 @@ def _reached(
         yield "folder", range_.path.rpartition("/")[0]
     if tool in effects.SHELLS:
         line = asked(call)
-        head = _head(line)
-        for (kind, name), run in open_.items():
-            # Another subcommand that works does not make those work that failed.
-            if kind.startswith(_PROGRAM) and name.startswith(head.partition(" ")[0] + "\0"):
-                if any(_head(asked(one)) == head for one in run.failed):
-                    yield kind, name
         if any(_SEARCHING.match(step.strip()) for step in _STEP.split(line)):
             yield "tool", "search"
         if effect.reach >= effects.Reach.UNKNOWN:
