@@ -239,44 +239,46 @@ class _Programs:
 
     def __init__(self, open_: dict[tuple[str, str], _Run]) -> None:
         self._open = open_
-        self._known: dict[str, list[tuple[str, str]]] = {}
+        #: By program the errors that it ended in, each with the commands that had it.
+        self._known: dict[str, dict[tuple[str, str], set[str]]] = {}
 
     def goals(self, call: Call, is_red: bool) -> Iterator[tuple[str, str]]:
         """A failed call's program with its error, named as where the same error came before."""
-        program = self._program(call)
+        head = _head(asked(call)) if call.tool in effects.SHELLS else ""
         error = _NUMBER.sub("0", _EXIT.sub("", call.result_text)).strip()[:_ERROR_CHARS]
-        if not program or not error:
+        if not head or not error:
             return
-        for kind, name in self._of(program):
-            if (
-                kind.endswith(_RED) is is_red
-                and call.number - self._open[kind, name].last.number <= _PAUSE
-                and fuzz.ratio(name.partition("\0")[2], error, score_cutoff=_SAME_ERROR) > 0
-            ):
-                yield _PROGRAM, name
-                return
-        name = f"{program}\0{error}"
-        self._known[program].append((_PROGRAM + _RED if is_red else _PROGRAM, name))
-        yield _PROGRAM, name
+        kind = _PROGRAM + _RED if is_red else _PROGRAM
+        program = head.partition(" ")[0]
+        known = self._known.setdefault(program, {})
+        goal = kind, f"{program}\0{error}"
+        if goal not in known:
+            for other in list(known):
+                run = self._open.get(other)
+                if run is None:
+                    del known[other]
+                elif call.number - run.last.number > _PAUSE:
+                    # Who comes back after a pause starts anew. What is too short to be told is
+                    # of no use then; of the rest somebody may still find that it works.
+                    if not run.is_long:
+                        del known[other]
+                elif other[0] == kind and fuzz.ratio(
+                    other[1].partition("\0")[2], error, score_cutoff=_SAME_ERROR
+                ):
+                    goal = other
+                    break
+        known.setdefault(goal, set()).add(head)
+        yield _PROGRAM, goal[1]
 
     def reached(self, call: Call) -> Iterator[tuple[str, str]]:
         """The sub-goals on which a call that went well is a success."""
-        head = _head(asked(call))
-        for goal in self._of(self._program(call)):
+        if call.tool in effects.SHELLS and self._known:
+            head = _head(asked(call))
+            known = self._known.get(head.partition(" ")[0], {})
             # Another subcommand that works does not make those work that failed.
-            if any(_head(asked(one)) == head for one in self._open[goal].failed):
+            for goal in [goal for goal, heads in known.items() if head in heads]:
+                del known[goal]
                 yield goal
-
-    def _of(self, program: str) -> list[tuple[str, str]]:
-        """What is open of a program."""
-        known = [goal for goal in self._known.get(program, ()) if goal in self._open]
-        if program:
-            self._known[program] = known
-        return known
-
-    @staticmethod
-    def _program(call: Call) -> str:
-        return _head(asked(call)).partition(" ")[0] if call.tool in effects.SHELLS else ""
 
 
 def _goals(call: Call) -> Iterator[tuple[str, str]]:
