@@ -46,6 +46,6 @@ def test_flags_are_made_anew_when_what_decides_about_them_changes(
                 env={"PYTHONPATH": str(tmp_path)},
                 capture_output=True,
                 check=True,
-            ).stdout  # fmt: skip
+            ).stdout
         )
     assert (told[0] != told[1]) is changes
