@@ -12,8 +12,8 @@ provider recorded or, where it recorded nothing that explains it, the first of t
     version      another version of Claude Code sends another system prompt
     tools        the list of tools, servers or agents changed, or tools were searched for and loaded
     not_ready    all that is lost was written less than a minute before: it could not be read yet
-    cut          the context became smaller: /clear, old results dropped; or somebody went back (what
-                 was abandoned is not sent again: only of what was kept something can be lost)
+    cut          the context became smaller: /clear, old results dropped; or somebody went back
+                 (what was abandoned is not sent again: of what was kept something was lost)
     resume       the conversation goes on from a copy of another one
     unknown
 
