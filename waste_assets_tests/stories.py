@@ -32,6 +32,7 @@ STEPS: dict[str, Step] = {
     "parallel": lambda c, n: c.respond(think(tokens=n), say(), read("a.py", n), bash("x", "y" * n)),
     "fail": lambda c, n: c.bash("x", "Exit code 1\n" + "e" * n, is_error=True),
     "unanswered": lambda c, n: c.bash("sleep", None).interrupt(),
+    "rewind": lambda c, n: c.rewind(1 + n % len(c._turns)).user(tokens=n) if c._turns else None,
     "wait": lambda c, n: c.wait(minutes=n),
     "compact": lambda c, n: c.compact(tokens=n),
     "midnight": lambda c, n: c.across_midnight(say(tokens=n), bash("ls", tokens=n)),

@@ -20,7 +20,9 @@ class OutputClaim:
 
 @dataclass(frozen=True, slots=True)
 class CarryClaim:
-    """A stretch of the prompt, from the response that it entered with to the end of the epoch.
+    """A stretch of the prompt, from the response that it entered with as long as it is carried.
+
+    That is to the end of the epoch, or until somebody goes back to before it.
 
     It costs what its place costs in each of those prompts: the read rate before the end of what
     was read from the cache, the write or the input rate after it.

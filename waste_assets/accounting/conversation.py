@@ -126,8 +126,13 @@ class Response:
     has_thinking: bool
     prompt_tokens: int
     epoch: str
-    #: On the first response of an epoch: first, compaction, shrink or inherited.
+    #: On the first response of an epoch: first, compaction, shrink, inherited or rewind.
     epoch_start: str | None
+    #: Tokens that the prompt holds from before in the epoch.
+    held_tokens: int
+    previous_id: str | None
+    #: Somebody went back: it goes on from an earlier response than the one before it.
+    is_rewound: bool
     #: USD by kind; None where the model has no price.
     usd_input: float | None
     usd_write_5m: float | None
@@ -147,6 +152,10 @@ class Response:
     output_block: Block | None = None
     #: Where its thinking lies in them: the first part of the output, as far as it was kept.
     thought_span: tuple[int, int] | None = None
+    #: The response that it goes on from; None where that is in another conversation.
+    previous: Response | None = field(default=None, repr=False)
+    #: The run that it is part of.
+    run: Run | None = field(default=None, repr=False)
 
     @property
     def write_tokens(self) -> int:
@@ -162,6 +171,28 @@ class Response:
     def usage_final(self) -> bool:
         """The final usage was recorded."""
         return self.stop_reason is not None
+
+    def saw(self, earlier: Response) -> bool:
+        """Whether it goes on, over whatever others, from an earlier response."""
+        run, last = self.run, self.number - 1
+        while run is not None and run is not earlier.run:
+            fork = run.fork
+            run, last = (None, -1) if fork is None else (fork.run, fork.number)
+        return run is not None and earlier.number <= last
+
+
+@dataclass(eq=False)
+class Run:
+    """Responses of an epoch one after another, up to where somebody went back.
+
+    What is carried goes on from run to run: of the run that this one branched off from it holds
+    the first `kept` tokens.
+    """
+
+    #: The response that it branched off from; None where it begins an epoch.
+    fork: Response | None
+    kept: int
+    responses: list[Response] = field(default_factory=list)
 
 
 class _Memory:
@@ -196,6 +227,21 @@ class Conversation(_Memory):
     def calls(self) -> list[Call]:
         """All calls in order."""
         return [call for response in self.responses for call in response.calls]
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The responses, cut where the context began anew and where somebody went back."""
+        runs: list[Run] = []
+        for response in self.responses:
+            before = runs[-1].responses[-1] if runs else None
+            if before is None or before.epoch != response.epoch or response.is_rewound:
+                previous = response.previous
+                goes_on = previous is not None and previous.epoch == response.epoch
+                fork = previous if goes_on and response.epoch_start is None else None
+                runs.append(Run(fork, response.held_tokens if fork else 0))
+            runs[-1].responses.append(response)
+            response.run = runs[-1]
+        return runs
 
     @cached_property
     def epochs(self) -> list[list[Response]]:
@@ -240,6 +286,6 @@ class Session(_Memory):
             for response in conversation.responses:
                 response.calls.clear()
                 response.blocks.clear()
-                response.output_block = None
+                response.output_block = response.previous = response.run = None
             vars(conversation).clear()
         vars(self).clear()

@@ -20,7 +20,7 @@ from waste_assets.accounting.claims import (
     OutputClaim,
     PremiumClaim,
 )
-from waste_assets.accounting.conversation import Response, Session
+from waste_assets.accounting.conversation import Response, Run, Session
 from waste_assets.accounting.prompt_prices import CarryPrices, PromptPrice
 
 #: Who owns what several claim: the first of these.
@@ -100,26 +100,25 @@ def settle(
     costs = [*settlement.costs, *settlement.observed]
     ranks = [(f.is_candidate, PRECEDENCE.index(f.category)) for f in findings]
     prices: dict[str, PromptPrice] = {}
-    epochs = [epoch for conversation in session.conversations for epoch in conversation.epochs]
-    # Not by the epoch's name: while some days are not built anew it may be given twice.
-    run_of = {response: number for number, epoch in enumerate(epochs) for response in epoch}
-    by_epoch: dict[int, list[tuple[int, CarryClaim]]] = defaultdict(list)
+    by_run: dict[Run | None, list[tuple[int, CarryClaim]]] = defaultdict(list)
     outputs: dict[str, list[tuple[int, OutputClaim]]] = defaultdict(list)
     premiums: dict[str, list[tuple[int, PremiumClaim]]] = defaultdict(list)
     everything: list[Claimant | Observation] = [*findings, *observations]
     for number, claimant in enumerate(everything):
         for claim in claimant.claims:
             if isinstance(claim, CarryClaim):
-                by_epoch[run_of[claim.response]].append((number, claim))
+                by_run[claim.response.run].append((number, claim))
             elif isinstance(claim, OutputClaim):
                 outputs[claim.response.id].append((number, claim))
             else:
                 premiums[claim.response.id].append((number, claim))
     owned = _Owned(findings, settlement.shares, costs)
-    for number, epoch in enumerate(epochs):
-        carried = by_epoch.get(number, [])
+    for run in (run for conversation in session.conversations for run in conversation.runs):
+        if run.fork is not None:
+            by_run[run] = [*_kept(by_run[run.fork.run], run), *by_run[run]]
+        carried = by_run[run]
         owners = _Owners(carried, ranks, findings) if carried else None
-        for response in epoch:
+        for response in run.responses:
             output, premium = outputs.get(response.id), premiums.get(response.id)
             if owners is None and output is None and premium is None:
                 continue
@@ -131,30 +130,39 @@ def settle(
             if premium is not None:
                 owned.premium(response, price, premium, ranks, owners)
         if owners is not None:
-            _carry(epoch, carried, owners, prices, costs)
+            _carry(run, carried, owners, prices, costs)
     owned.rest(session)
     _avoidable(session, findings, ranks, settlement)
     return settlement
 
 
+def _kept(carried: list[tuple[int, CarryClaim]], run: Run) -> Iterator[tuple[int, CarryClaim]]:
+    """What a run goes on to carry of what the run that it branched off from had carried."""
+    first = run.responses[0]
+    for number, claim in carried:
+        if claim.start < run.kept:
+            yield number, CarryClaim(first, claim.start, min(claim.end, run.kept), claim.basis)
+
+
 def _carry(
-    epoch: list[Response],
+    run: Run,
     carried: list[tuple[int, CarryClaim]],
     owners: _Owners,
     prices: dict[str, PromptPrice],
     costs: list[Cost],
 ) -> None:
-    """Add up what the findings' stretches of an epoch cost, claimed and owned."""
-    place = {response.id: n for n, response in enumerate(epoch)}
+    """Add up what the findings' stretches of a run cost, claimed and owned."""
+    place = {response.id: n for n, response in enumerate(run.responses)}
     claimed = _merged(carried)
     told = [(finding, place[response.id], start, end) for finding, response, start, end in claimed]
     held = [
         (owner, place[response.id], start, end) for owner, response, start, end in owners.stretches
     ]
     stretches = [stretch[1:] for stretch in (*told, *held)]
-    usd = CarryPrices([prices[response.id] for response in epoch]).of(stretches)
+    usd = CarryPrices([prices[response.id] for response in run.responses]).of(stretches)
     for (finding, _, start, end), value in zip(told, usd, strict=False):
-        costs[finding].tokens += end - start
+        # What was kept has been counted where it entered.
+        costs[finding].tokens += max(end - max(start, run.kept), 0)
         costs[finding].usd_direct += value
     for (finding, *_), value in zip(held, usd[len(told) :], strict=True):
         costs[finding].usd_owned += value
@@ -175,7 +183,7 @@ def _merged(
 
 
 class _Owners:
-    """Who owns which stretch of an epoch's context."""
+    """Who owns which stretch of a run's context."""
 
     def __init__(
         self,
@@ -254,7 +262,7 @@ def _resolved(
             active.remove((ranks[finding], finding))
         for finding in begins.get(place, ()):
             insort(active, (ranks[finding], finding))
-        # A place in an epoch belongs to one block, and so to the response it entered with.
+        # A place in a run belongs to one block, and so to the response it entered with.
         entered = entries.get(place, entered)
         if active and following is not None and entered is not None:
             stretches.append((active[0][1], entered, place, following))

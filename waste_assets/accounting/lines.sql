@@ -145,6 +145,7 @@ SELECT
     b.block_no,
     b.ts,
     b.uuid,
+    b.goes_on_from,
     b.from_progress,
     b.kind,
     b.tool_use_id,

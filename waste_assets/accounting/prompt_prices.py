@@ -1,4 +1,4 @@
-"""What a stretch of the prompt cost over an epoch, by prefix caching, in logarithmic time.
+"""What a stretch of the prompt cost over a run, by prefix caching, in logarithmic time.
 
 In response k the first `read` tokens of the prompt cost the read rate, those after them the
 write rate (one-hour writes come before five-minute ones), and the rest the input rate. So the
@@ -50,13 +50,13 @@ class PromptPrice:
 
 
 class CarryPrices:
-    """Prices of stretches of the prompt from some response of an epoch to its last one."""
+    """Prices of stretches of the prompt from some response of a run to its last one."""
 
     def __init__(self, prices: Sequence[PromptPrice]) -> None:
         self._prices = prices
 
     def of(self, stretches: Sequence[tuple[int, int, int]]) -> list[float]:
-        """USD of each stretch: (position of the first response in the epoch, start, end)."""
+        """USD of each stretch: (position of the first response in the run, start, end)."""
         bends = sorted({bound for price in self._prices for bound in price.bounds})
         place = {bound: n for n, bound in enumerate(bends)}
         tree = _Fenwick(len(bends))

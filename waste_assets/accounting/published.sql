@@ -88,6 +88,7 @@ SELECT
     p.epoch_start,
     CASE WHEN p.epoch_start IS NULL THEN p.previous_prompt_tokens ELSE 0 END
         AS previous_prompt_tokens,
+    p.is_rewound,
     CASE WHEN b.is_priced THEN b.usd_input END AS usd_input,
     CASE WHEN b.is_priced THEN b.usd_write_5m END AS usd_write_5m,
     CASE WHEN b.is_priced THEN b.usd_write_1h END AS usd_write_1h,

@@ -12,7 +12,8 @@ provider recorded or, where it recorded nothing that explains it, the first of t
     version      another version of Claude Code sends another system prompt
     tools        the list of tools, servers or agents changed, or tools were searched for and loaded
     not_ready    all that is lost was written less than a minute before: it could not be read yet
-    cut          the context became smaller: a rewind, /clear, old results dropped
+    cut          the context became smaller: /clear, old results dropped; or somebody went back
+                 (what was abandoned is not sent again: of what was kept something was lost)
     resume       the conversation goes on from a copy of another one
     unknown
 
@@ -93,6 +94,9 @@ def _could_be_read(response: Response, before: Response | None) -> int:
         return _base(response)
     if before is None:
         return 0
+    if response.is_rewound and response.epoch_start is None and response.previous is not None:
+        # What was abandoned is not sent again; of the rest the prompt before it was cached whole.
+        return min(response.previous.cached_to, response.held_tokens)
     if before.epoch == response.epoch:
         return min(before.cached_to, response.prompt_tokens)
     kept = min(before.cached_to, _base(response))
@@ -115,7 +119,7 @@ def _cause(
 ) -> tuple[str, bool]:
     recorded = _RECORDED.get(response.miss_reason or "")
     # That messages changed is what a cut does.
-    if recorded and not (recorded == "messages" and response.epoch_start):
+    if recorded and not (recorded == "messages" and (response.epoch_start or response.is_rewound)):
         return recorded, True
     return _inferred(response, before, idle, lifetime), False
 
@@ -143,7 +147,7 @@ def _inferred(
         return "version"
     if _loads_tools(response, before):
         return "tools"
-    if start == "shrink":
+    if start in ("shrink", "rewind") or response.is_rewound:
         return "cut"
     if response.read_tokens >= before.read_tokens and response.ts - before.last_ts < _SOON:
         return "not_ready"

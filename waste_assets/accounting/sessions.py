@@ -25,7 +25,8 @@ _RESPONSE = (
     f"session_id, agent, response_id, day, {_time('ts')}, {_time('last_ts')}, model, stop_reason, "
     "effort, speed, version, miss_reason, input_tokens, write_5m_tokens, write_1h_tokens, "
     "read_tokens, output_tokens, thinking_tokens, text_chars, thinking_chars, has_thinking, "
-    "prompt_tokens, epoch, epoch_start, usd_input, usd_write_5m, usd_write_1h, usd_read, "
+    "prompt_tokens, epoch, epoch_start, previous_prompt_tokens, previous_response_id, "
+    "is_rewound, usd_input, usd_write_5m, usd_write_1h, usd_read, "
     "usd_output, usd, rate_input, rate_read, project, transcript, line_no"
 )
 _CALL = (
@@ -156,20 +157,20 @@ def _session(
 def _link(conversation: Conversation) -> None:
     """Find the output and the results of each response among the blocks after it."""
     results: dict[str, Call] = {}
-    before: Response | None = None
+    by_id = {response.id: response for response in conversation.responses}
     for response in conversation.responses:
+        before = response.previous = by_id.get(response.previous_id or "")
         for block in response.blocks:
             if block.kind == "output" and before is not None:
                 before.output_block = block
             elif block.kind == "tool_result" and block.tool_use_id in results:
                 results[block.tool_use_id].result_block = block
-        if before is not None:
-            _share_output(before)
         for call in response.calls:
             results[call.id] = call
-        before = response
-    if before is not None:
-        _share_output(before)
+    for response in conversation.responses:
+        _share_output(response)
+    # Whoever asks a response for its run finds it there.
+    assert conversation.runs or not conversation.responses
 
 
 def _share_output(response: Response) -> None:

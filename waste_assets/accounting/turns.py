@@ -23,6 +23,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from waste_assets.accounting import rewinds
 from waste_assets.accounting.crossings import shared_days
 from waste_assets.accounting.footers import INPUTS, RESPONSES, SESSIONS
 from waste_assets.accounting.prices import price_charges
@@ -206,11 +207,30 @@ def _rows(
     con.execute(_script("lines"))
     _register(con, "response_days", _quarters(con, calendar, set(days)))
     _iterations(con)
-    for script in ("turns", "calls", "blocks", "charges"):
+    for script in ("turns", "branches"):
+        con.execute(_script(script))
+    _thread(con)
+    for script in ("sizes", "blocks", "calls", "charges"):
         con.execute(_script(script))
     price_charges(con, "charges", "priced")
     con.execute(_script("published"))
     return published(con, usage, blocks)
+
+
+def _thread(con: duckdb.DuckDBPyConnection) -> None:
+    """Find what each response goes on from: the one before it, or an earlier one."""
+    has_rewinds = rewinds.find(con)
+    con.execute(_script("epochs"))
+    if has_rewinds:
+        con.execute(_script("moved"))
+        _size(con, "link IN (SELECT kept_with FROM threaded)")
+        con.execute(_script("sizes"))
+        con.execute(_script("kept"))
+    _size(con, "TRUE")
+
+
+def _size(con: duckdb.DuckDBPyConnection, which: str) -> None:
+    con.execute(f"CREATE OR REPLACE TEMP VIEW sizing AS SELECT * FROM placed WHERE {which}")
 
 
 def _by_day(rows: pa.Table, days: list[date]) -> Iterator[tuple[date, pa.Table]]:

@@ -1,9 +1,9 @@
--- From usage lines to responses: one row each, with its place in its conversation.
+-- From usage lines to responses, and the order of all that happens in a conversation.
 --
 -- Reads   usage_lines, extents, pieces (lines.sql)
 --         response_days   the day of each quarter of an hour that occurs, and whether it is wanted
 --         last_iterations the prompt of the last run, where there are several in a response
--- Makes   responses, places, placed
+-- Makes   responses, places, broken
 
 -- A response stands once in each conversation that shows it, at its first line there.
 CREATE OR REPLACE TEMP TABLE appearances AS
@@ -85,46 +85,27 @@ SELECT
 FROM places AS p
 JOIN responses AS r USING (response);
 
--- The wanted responses, each in its own conversation, with the one before and the epoch.
-CREATE OR REPLACE TEMP TABLE placed AS
+-- Each response with the one before it in time, and why its context may begin anew.
+CREATE OR REPLACE TEMP TABLE broken AS
 WITH boundaries AS (
     SELECT conversation, link + 1 AS link, max(place) AS boundary
     FROM places
     WHERE kind = 'boundary'
     GROUP BY ALL
-),
-broken AS (
-    SELECT
-        c.*,
-        b.boundary,
-        before.response AS previous_response,
-        before.prompt_tokens AS previous_prompt_tokens,
-        -- The size of the output before, as far as the provider counted it to its end.
-        CASE WHEN before.is_final THEN before.output_tokens END AS previous_output_tokens,
-        CASE
-            WHEN before.response IS NULL THEN 'first'
-            WHEN b.boundary IS NOT NULL THEN 'compaction'
-            WHEN c.prompt_tokens < before.prompt_tokens THEN 'shrink'
-            WHEN c.owned AND NOT before.owned THEN 'inherited'
-        END AS epoch_start
-    FROM chain AS c
-    LEFT JOIN chain AS before
-        ON before.link = c.link - 1 AND before.conversation = c.conversation
-    LEFT JOIN boundaries AS b ON b.link = c.link AND b.conversation = c.conversation
-),
-numbered AS (
-    -- Every conversation begins with an epoch, so that none reaches into the next.
-    SELECT
-        *,
-        max(CASE WHEN epoch_start IS NOT NULL THEN link END) OVER (
-            ORDER BY link ROWS UNBOUNDED PRECEDING
-        ) AS epoch_link
-    FROM broken
 )
 SELECT
-    n.* EXCLUDE (epoch_link, owned, wanted, output_tokens, is_final),
-    first.response AS epoch,
-    n.link - n.epoch_link AS epoch_position
-FROM numbered AS n
-JOIN chain AS first ON first.link = n.epoch_link
-WHERE n.owned AND n.wanted;
+    c.*,
+    b.boundary,
+    before.response AS previous_response,
+    before.prompt_tokens AS previous_prompt_tokens,
+    -- The size of the output before, as far as the provider counted it to its end.
+    CASE WHEN before.is_final THEN before.output_tokens END AS previous_output_tokens,
+    CASE
+        WHEN before.response IS NULL THEN 'first'
+        WHEN b.boundary IS NOT NULL THEN 'compaction'
+        WHEN c.prompt_tokens < before.prompt_tokens THEN 'shrink'
+        WHEN c.owned AND NOT before.owned THEN 'inherited'
+    END AS epoch_start
+FROM chain AS c
+LEFT JOIN chain AS before ON before.link = c.link - 1 AND before.conversation = c.conversation
+LEFT JOIN boundaries AS b ON b.link = c.link AND b.conversation = c.conversation;

@@ -60,14 +60,25 @@ def _injected(block: Block) -> bool:
 
 
 def _duplicates(epoch: list[Response]) -> Iterator[Flag]:
-    copies: dict[str, list[Block]] = {}
+    # By text the copies that came in while the context held the first of them.
+    copies: list[list[Block]] = []
+    held: dict[str, list[Block]] = {}
     for response in epoch:
+        if response.is_rewound:
+            held = {
+                text: blocks
+                for text, blocks in held.items()
+                if blocks[0].end <= response.held_tokens
+            }
         for block in response.blocks:
             if block.content_hash and block.tokens and _injected(block):
-                copies.setdefault(block.content_hash, []).append(block)
+                if block.content_hash not in held:
+                    copies.append([])
+                    held[block.content_hash] = copies[-1]
+                held[block.content_hash].append(block)
     # One flag where several texts are repeated for the first time.
     found: dict[str, list[list[Block]]] = {}
-    for blocks in copies.values():
+    for blocks in copies:
         if sum(block.tokens for block in blocks[1:]) >= _NOISE:
             found.setdefault(blocks[1].response.id, []).append(blocks)
     for texts in found.values():

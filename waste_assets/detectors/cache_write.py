@@ -74,7 +74,8 @@ def _tier(rebuild: Rebuild) -> Tier:
     if rebuild.cause in _INHERENT:
         return Tier.CANDIDATE
     # After a cut what could have been kept is an estimate.
-    is_sure = rebuild.cause in RECORDED_CAUSES and not rebuild.response.epoch_start
+    response = rebuild.response
+    is_sure = rebuild.cause in RECORDED_CAUSES and not (response.epoch_start or response.is_rewound)
     if rebuild.cause == "tools" and not rebuild.is_recorded:
         is_sure = False
     return Tier.CERTAIN if is_sure else Tier.LIKELY
@@ -122,6 +123,8 @@ def _left(response: Response, start: int, following: Response | None) -> Flag:
         why = "the conversation is this one answer"
     elif following is None:
         why = "the conversation ends here"
+    elif following.is_rewound:
+        why = "the conversation went back to before them"
     else:
         why = "the next response wrote them again or sent them uncached"
     return Flag(
@@ -132,8 +135,16 @@ def _left(response: Response, start: int, following: Response | None) -> Flag:
         f"{why}",
         response,
         (PremiumClaim(response, start, response.cached_to, "input"),),
-        cause="one_shot" if is_unread else "end" if following is None else "rebuilt",
+        cause=_left_by(is_unread, following),
     )
+
+
+def _left_by(is_unread: bool, following: Response | None) -> str:
+    if is_unread:
+        return "one_shot"
+    if following is None:
+        return "end"
+    return "rewind" if following.is_rewound else "rebuilt"
 
 
 def _is_shared(response: Response) -> bool:

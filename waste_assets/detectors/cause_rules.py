@@ -256,17 +256,20 @@ RULES: tuple[Rule, ...] = (
     _rule("timeout/too_short@1", MODEL, _TIMED_OUT, tool=_SHELL),
     _rule("file_precondition/no_such_folder@1", MODEL, r"\bcd:(\d+:)? .*(" + _MISSING + r")",
           tool=_SHELL),
-    _rule("probe_negative/has_program@1", FEEDBACK,
-          r"command not found|: not found|no \S+ in \(|\AExit code (1|127)\s*\Z",
-          tool=_SHELL, shell=r"(command -v|which|type|hash|whereis|where)\b"),
+    _rule("probe_negative/has_program@2", FEEDBACK,
+          r"command not found|: not found|no \S+ in \(|\AExit code (1|127)\s*\Z"
+          r"|is not recognized as|Could not find files",
+          tool=_SHELL,
+          shell=r"(command -v|which|type|hash|whereis|where(\.exe)?|(?i:get-command|gcm))(?=\s|$)"),
     _rule("probe_negative/has_module@1", FEEDBACK,
           r"ModuleNotFoundError|Cannot find module|ImportError",
           tool=_SHELL, final=r"(python3?|node) -[ce] \W*(import|from|require)\b"),
     _rule("platform_confusion/no_toolchain@1", INFRASTRUCTURE,
           r"command not found: " + _TOOLCHAINS + r"$|[: ]" + _TOOLCHAINS + r": (command )?not found"
           r"|'" + _TOOLCHAINS + r"' is not recognized", tool=_SHELL),
-    _rule("platform_confusion/no_program@1", MODEL,
-          r"command not found|^(/bin/)?(ba|z|da)?sh: .*: not found|is not recognized as"
+    _rule("platform_confusion/no_program@2", MODEL,
+          r"command not found|^(/bin/)?(ba|z|da|a|k)?sh: .*: not found|is not recognized as"
+          r"|fish: Unknown command\b"
           r"|The term '.*' is not recognized"
           r"|Command \"\S+\" not found|\bexecutable file not found"
           r"|\AExit code 127(?!\n.*No such file)", tool=_SHELL),
@@ -309,12 +312,14 @@ RULES: tuple[Rule, ...] = (
     _rule("other/pending@1", FEEDBACK, r"^\S.*\tpending\t", tool=_SHELL, final=r"gh pr checks\b"),
 
     # Shell: who is allowed what, and what else must be there.
-    _rule("stale_auth/shell@1", INFRASTRUCTURE,
+    _rule("stale_auth/shell@2", INFRASTRUCTURE,
           r"Permission denied \(publickey|Bad credentials|\bHTTP 401\b|gh auth login"
           r"|[Aa]uthentication failed"
           r"|could not read Username|ExpiredToken|token (has|is) expired|You must be logged in"
           r"|\b401 Unauthorized\b"
-          r"|npm (ERR!|error) code E401|denied: requested access", tool=_SHELL),
+          r"|npm (ERR!|error) code E401|denied: requested access"
+          r"|Unable to locate credentials|\b(az|gcloud auth|aws sso) login\b"
+          r"|Reauthentication required|unauthorized: authentication required", tool=_SHELL),
     _rule("web_wall/shell@1", INFRASTRUCTURE,
           r"\bHTTP (403|429)\b|rate limit exceeded|returned error: (403|429)",
           tool=_SHELL),

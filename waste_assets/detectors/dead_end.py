@@ -8,7 +8,9 @@ whether the sub-goal was reached in a way that nobody can see. So must runs of r
 builds.
 
 A sub-goal is what several calls are about: the file that an edit must go into, the folder in
-which files are looked for, a host, a program that must work, the tools of one server.
+which files are looked for, a host, a command that must work, the tools of one server.
+Subcommands of one program that fail with the same error are one sub-goal: that it works at all.
+Failures that no rule knows count as well, but a run that has any is left to a judge.
 
 Abandoned: fewer failures, and nothing on the sub-goal after them; for somebody to judge.
 Cut: an output that ended at the limit of tokens. Ended: the last call of a session failed, and
@@ -25,6 +27,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+
+from rapidfuzz import fuzz
 
 from waste_assets.accounting.claims import Claim, OutputClaim, carried, whole_call
 from waste_assets.accounting.conversation import Call, Conversation, Response, Session
@@ -48,6 +52,13 @@ _LOCAL = frozenset(["localhost", "127.0.0.1", "0.0.0.0", "[::1]"])
 #: Words of a command that say what it is about: the program, and a subcommand.
 _HEAD = re.compile(r"(?:[A-Za-z_]\w*=\S*\s+|sudo\s+)*([\w./~+-]+)(?:\s+([a-z][\w:-]*))?")
 _STEP = re.compile(r"&&|\|\||[;|\n]")
+#: A program whatever its subcommand, with the error that it ends in.
+_PROGRAM = "program"
+_EXIT = re.compile(r"\A(?:Error: )?Exit code \d+\s*")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ERROR_CHARS = 300
+#: In per cent, of the longest common subsequence to the mean length.
+_SAME_ERROR = 90
 #: Runs of red tests and builds are kept apart from those of other failures.
 _RED = ", red"
 _PLACING = frozenset(["cd", "export", "source", "set", "echo", "sleep", "pushd", "."])
@@ -80,9 +91,12 @@ class _Run:
     failed: list[Call] = field(default_factory=list)
     #: Responses that hold a failure: those of one batch count once.
     batches: int = 0
+    #: No failure of it is one that no rule knows.
+    is_known: bool = True
 
-    def add(self, call: Call) -> None:
+    def add(self, call: Call, failure: Failure) -> None:
         """One more failure."""
+        self.is_known &= failure.is_known
         if not self.failed or self.failed[-1].response is not call.response:
             self.batches += 1
         self.failed.append(call)
@@ -112,6 +126,7 @@ class _Work:
     def runs(self) -> list[_Run]:
         """The runs that no success has ended; the surest, then the longest first."""
         open_: dict[tuple[str, str], _Run] = {}
+        programs = _Programs(open_)
         ended: list[_Run] = []
         said = self._prompts[0]
         for call in self._calls:
@@ -123,25 +138,25 @@ class _Work:
             failure = self._failed.get(call.id)
             if failure is None:
                 if open_:
-                    for goal in list(_reached(call, self._world, open_)):
+                    for goal in (*_reached(call, self._world, open_), *programs.reached(call)):
                         open_.pop(goal, None)
             elif _counts(failure):
                 is_red = not is_waste(failure)
-                for kind, name in _goals(call):
+                for kind, name in (*_goals(call), *programs.goals(call, is_red)):
                     goal = (kind + _RED, name) if is_red else (kind, name)
                     run = open_.get(goal)
                     if run is None or call.number - run.last.number > _PAUSE:
                         if run is not None and run.is_long:
                             ended.append(run)
                         run = open_[goal] = _Run(goal, is_red)
-                    run.add(call)
+                    run.add(call, failure)
         runs = ended + [run for run in open_.values() if run.is_long or self._abandoned(run)]
         return sorted(runs, key=lambda r: (r.is_feedback, -len(r.failed), r.failed[0].number))
 
     def flag(self, run: _Run) -> Flag:
         """A run as a flag."""
         ending = self._ending(run.last)
-        is_sure = run.is_long and ending is not None and not run.is_feedback
+        is_sure = run.is_long and run.is_known and ending is not None and not run.is_feedback
         looks = self._looks(run)
         calls = sorted((*run.failed, *looks), key=lambda call: call.number)
         failure = self._failed[run.last.id]
@@ -169,7 +184,7 @@ class _Work:
 
         A file that is not where it was looked for needs no second look.
         """
-        return not run.is_feedback and run.goal[0] != "folder"
+        return run.is_known and not run.is_feedback and run.goal[0] != "folder"
 
     def _ending(self, last: Call) -> str | None:
         """How the work stopped after a failure; None where it went on with something else."""
@@ -216,11 +231,54 @@ class _Work:
 
 def _counts(failure: Failure) -> bool:
     """Whether a failure can be one of a run."""
-    return (
-        failure.fault != "user"
-        and failure.is_known
-        and failure.cause not in ("sibling_cancelled", "probe_negative")
-    )
+    return failure.fault != "user" and failure.cause not in ("sibling_cancelled", "probe_negative")
+
+
+class _Programs:
+    """Programs that fail with an error of theirs, whatever the subcommand."""
+
+    def __init__(self, open_: dict[tuple[str, str], _Run]) -> None:
+        self._open = open_
+        #: By program the errors that it ended in, each with the commands that had it.
+        self._known: dict[str, dict[tuple[str, str], set[str]]] = {}
+
+    def goals(self, call: Call, is_red: bool) -> Iterator[tuple[str, str]]:
+        """A failed call's program with its error, named as where the same error came before."""
+        head = _head(asked(call)) if call.tool in effects.SHELLS else ""
+        error = _NUMBER.sub("0", _EXIT.sub("", call.result_text)).strip()[:_ERROR_CHARS]
+        if not head or not error:
+            return
+        kind = _PROGRAM + _RED if is_red else _PROGRAM
+        program = head.partition(" ")[0]
+        known = self._known.setdefault(program, {})
+        goal = kind, f"{program}\0{error}"
+        if goal not in known:
+            for other in list(known):
+                run = self._open.get(other)
+                if run is None:
+                    del known[other]
+                elif call.number - run.last.number > _PAUSE:
+                    # Who comes back after a pause starts anew. What is too short to be told is
+                    # of no use then; of the rest somebody may still find that it works.
+                    if not run.is_long:
+                        del known[other]
+                elif other[0] == kind and fuzz.ratio(
+                    other[1].partition("\0")[2], error, score_cutoff=_SAME_ERROR
+                ):
+                    goal = other
+                    break
+        known.setdefault(goal, set()).add(head)
+        yield _PROGRAM, goal[1]
+
+    def reached(self, call: Call) -> Iterator[tuple[str, str]]:
+        """The sub-goals on which a call that went well is a success."""
+        if call.tool in effects.SHELLS and self._known:
+            head = _head(asked(call))
+            known = self._known.get(head.partition(" ")[0], {})
+            # Another subcommand that works does not make those work that failed.
+            for goal in [goal for goal, heads in known.items() if head in heads]:
+                del known[goal]
+                yield goal
 
 
 def _goals(call: Call) -> Iterator[tuple[str, str]]:
@@ -281,8 +339,8 @@ def _in_words(run: _Run) -> str:
     Part of a command line may be part of a secret. It is named where it is still there once
     the whole line is without secrets.
     """
-    kind, name = run.goal[0].removesuffix(_RED), path_of(run.goal[1])
-    if kind in ("command", "host") and name not in cleaned(asked(run.last)):
+    kind, name = run.goal[0].removesuffix(_RED), path_of(run.goal[1].partition("\0")[0])
+    if kind in ("command", "host", _PROGRAM) and name not in cleaned(asked(run.last)):
         return f"one {kind}"
     return f"the {kind} {name}"
 

@@ -3,12 +3,15 @@
 The annotated calls were drawn by strata: each stands for `stratum_size` calls divided by the
 number drawn of its stratum. A call's predicted category is that of the flag that owns it: of
 the flags that name the call and are no candidates, the first by precedence.
+
+Every figure is also told without the calls whose annotation was a guess. The others go on to stand
+for what they stood for: nobody knows what those were that the guesses stood for.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +42,13 @@ class GoldItem(msgspec.Struct, frozen=True):
     #: Where the call failed, else 'n/a'.
     cause: str = NOT_FAILED
     fault: str = NOT_FAILED
+    #: 3 sure, 2 likely, 1 a guess.
+    confidence: int = 3
+
+    @property
+    def is_guess(self) -> bool:
+        """Whoever annotated it was not sure."""
+        return self.confidence < 2
 
 
 def read_gold(path: Path) -> list[GoldItem]:
@@ -123,18 +133,26 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """All figures of a comparison."""
+class Scores:
+    """The figures of a comparison."""
 
     items: int
-    #: Annotated calls that are not among the analysed ones; they are left out.
-    missing: tuple[str, ...]
     categories: dict[str, CategoryScore]
     #: Share of the calls annotated 'none' that some flag owns.
     flagged_none: Proportion
     #: Share of annotated failures with the right cause, and with the right fault.
     cause: Proportion
     fault: Proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Scores):
+    """All figures of a comparison, and what they come from."""
+
+    #: The figures without guesses.
+    sure: Scores
+    #: Annotated calls that are not among the analysed ones; they are left out.
+    missing: tuple[str, ...]
     #: (annotated, predicted): number of calls, and how many calls they stand for.
     confusion: dict[tuple[str, str], tuple[int, float]]
     cause_confusion: dict[tuple[str, str], tuple[int, float]]
@@ -153,17 +171,15 @@ def evaluate(items: Sequence[GoldItem], predictions: Predictions) -> Evaluation:
         else:
             found.append((item, prediction, item.stratum_size / drawn[item.stratum]))
     failed = [one for one in found if one[0].cause != NOT_FAILED]
+    scores = _scores(found)
     return Evaluation(
-        items=len(found),
+        items=scores.items,
+        categories=scores.categories,
+        flagged_none=scores.flagged_none,
+        cause=scores.cause,
+        fault=scores.fault,
+        sure=_scores([one for one in found if not one[0].is_guess]),
         missing=tuple(missing),
-        categories={category: _score(found, category) for category in JUDGED},
-        flagged_none=proportion(
-            (prediction.category != NONE, weight)
-            for item, prediction, weight in found
-            if item.category == NONE
-        ),
-        cause=proportion((item.cause == found.cause, weight) for item, found, weight in failed),
-        fault=proportion((item.fault == found.fault, weight) for item, found, weight in failed),
         confusion=_confusion((i.category, p.category, weight) for i, p, weight in found),
         cause_confusion=_confusion((i.cause, p.cause, weight) for i, p, weight in failed),
         disagreements=tuple(_disagreements(found)),
@@ -172,6 +188,21 @@ def evaluate(items: Sequence[GoldItem], predictions: Predictions) -> Evaluation:
 
 def _find(item: GoldItem, predictions: Predictions) -> Prediction | None:
     return predictions.get(item.tool_use_id) or predictions.get((item.file, item.line))
+
+
+def _scores(found: list[tuple[GoldItem, Prediction, float]]) -> Scores:
+    failed = [one for one in found if one[0].cause != NOT_FAILED]
+    return Scores(
+        items=len(found),
+        categories={category: _score(found, category) for category in JUDGED},
+        flagged_none=proportion(
+            (prediction.category != NONE, weight)
+            for item, prediction, weight in found
+            if item.category == NONE
+        ),
+        cause=proportion((item.cause == found.cause, weight) for item, found, weight in failed),
+        fault=proportion((item.fault == found.fault, weight) for item, found, weight in failed),
+    )
 
 
 def _score(found: list[tuple[GoldItem, Prediction, float]], category: str) -> CategoryScore:
@@ -227,18 +258,15 @@ def render(evaluation: Evaluation) -> str:
         else f"{evaluation.items} annotated calls.",
         "Shares are weighted by stratum; 95 % intervals by Wilson at the effective size.",
         "In brackets behind them the annotated calls, unweighted.",
-        "",
-        f"{'category':18}{'precision':>32}{'recall':>32}{'F1':>24}",
     ]
-    for category, score in evaluation.categories.items():
-        cells = (_counted(score.precision), _counted(score.recall))
-        lines.append(f"{category:18}" + "".join(f"{c:>32}" for c in cells) + f"{score.f1!s:>24}")
+    if evaluation.sure.items < evaluation.items:
+        lines += ["", f"all {evaluation.items} calls", *_figures(evaluation), ""]
+        sure = evaluation.sure.items
+        lines.append(f"the {sure} calls annotated with confidence 2 or 3")
+        lines += _figures(evaluation.sure)
+    else:
+        lines += ["", *_figures(evaluation)]
     lines += [
-        "",
-        f"annotated none, but flagged: {evaluation.flagged_none} of "
-        f"{evaluation.flagged_none.items} calls",
-        f"right cause of failures:     {evaluation.cause} of {evaluation.cause.items} calls",
-        f"right fault of failures:     {evaluation.fault} of {evaluation.fault.items} calls",
         "",
         *_table("category", evaluation.confusion),
         "",
@@ -253,6 +281,17 @@ def render(evaluation: Evaluation) -> str:
             f"{one.predicted}{f' ({one.why})' if one.why else ''}  {place}"
         )
     return "\n".join(lines)
+
+
+def _figures(scores: Scores) -> Iterator[str]:
+    yield f"{'category':18}{'precision':>32}{'recall':>32}{'F1':>24}"
+    for category, score in scores.categories.items():
+        cells = (_counted(score.precision), _counted(score.recall))
+        yield f"{category:18}" + "".join(f"{c:>32}" for c in cells) + f"{score.f1!s:>24}"
+    yield ""
+    yield f"annotated none, but flagged: {_counted(scores.flagged_none)}"
+    yield f"right cause of failures:     {_counted(scores.cause)}"
+    yield f"right fault of failures:     {_counted(scores.fault)}"
 
 
 def _counted(share: Proportion) -> str:

@@ -124,6 +124,20 @@ class _File:
         self.starts[low:high] = [first]
         self.stretches[low:high] = [(last, call)]
 
+    def forget(self, number: int) -> bool:
+        """Forget what responses after `number` brought; whether anything is left."""
+        self.exact = {
+            key: told for key, told in self.exact.items() if told[0].response.number <= number
+        }
+        kept = [
+            (start, stretch)
+            for start, stretch in zip(self.starts, self.stretches, strict=True)
+            if stretch[1].response.number <= number
+        ]
+        self.starts = [start for start, _ in kept]
+        self.stretches = [stretch for _, stretch in kept]
+        return bool(self.exact or self.stretches)
+
 
 def rereads(session: Session) -> Iterator[Reread]:
     """Every call of a session that reads again, wasteful or expected, in the order of time."""
@@ -182,11 +196,22 @@ class _Reader:
         if self._last_response.get(agent) is response:
             return
         self._last_response[agent] = response
+        if response.is_rewound and response.previous is not None:
+            self._forget(response.epoch, response.previous.number)
         for block in response.blocks:
             if block.kind == "user_text":
                 self._spoken[agent] = place
             elif block.subtype == "edited_text_file":
                 self._notified[agent] = place
+
+    def _forget(self, epoch: str, number: int) -> None:
+        """Somebody went back: what was read after response `number` is in no prompt any more."""
+        for key in [key for key in self._files if key[0] == epoch]:
+            if not self._files[key].forget(number):
+                del self._files[key]
+        for look in [look for look in self._looks if look[0] == epoch]:
+            if self._looks[look][1].response.number > number:
+                del self._looks[look]
 
     def _refuse(self, agent: str, call: Call) -> None:
         if _REFUSED.search(call.result_text):

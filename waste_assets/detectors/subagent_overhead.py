@@ -119,7 +119,7 @@ class _Held:
             if number < call.number:
                 if earlier.response.epoch != epoch:
                     return None
-                if _covers(known, wanted):
+                if _covers(known, wanted) and _is_held(earlier, call):
                     return earlier
         return None
 
@@ -130,6 +130,11 @@ class _Held:
                 for known in self.world.effect(call).reads:
                     reads.setdefault(known.path, []).append((call.number, known, call))
         return self._reads[conversation.agent]
+
+
+def _is_held(earlier: Call, call: Call) -> bool:
+    """Whether the response that made a call had seen an earlier call, or made both."""
+    return earlier.response is call.response or call.response.saw(earlier.response)
 
 
 def _covers(known: FileRange, wanted: FileRange) -> bool:
@@ -180,8 +185,10 @@ def _no_report(conversation: Conversation, started: Call) -> Iterator[Flag]:
         OutputClaim(response, 0, response.output_tokens) for response in conversation.responses
     ]
     claims += [
-        CarryClaim(epoch[0], 0, max(one.prompt_tokens for one in epoch), "measured")
-        for epoch in conversation.epochs
+        CarryClaim(
+            run.responses[0], run.kept, max(one.prompt_tokens for one in run.responses), "measured"
+        )
+        for run in conversation.runs
     ]
     yield Flag(
         CATEGORY,

@@ -170,6 +170,12 @@ LINE_BLOCKS = Table(
         _required("part", pa.int16(), "Position among several objects on one line, from 0."),
         _required("block_no", pa.int16(), "Position in the line, from 0."),
         Column("uuid", LABEL, "`uuid` of the line."),
+        Column(
+            "goes_on_from",
+            LABEL,
+            "`uuid` of the line that the line's first piece goes on from, where that is not the "
+            "one before it; empty: from none.",
+        ),
         _required("from_progress", pa.bool_(), "Found only inside a `progress` line."),
         _required("ts", TIMESTAMP, "Time of the line."),
         _required(
@@ -319,8 +325,22 @@ PARSED_TURNS = Table(
         _required("epoch", LABEL, "Run of responses whose context only grows: its first response."),
         _required("epoch_position", pa.int32(), "Position of the response in its epoch, from 0."),
         Column("epoch_start", LABEL, "On the first response: why the epoch began."),
-        _tokens("previous_prompt_tokens", "Prompt size of the response before it in the epoch."),
-        Column("previous_response_id", LABEL, "The response before it in the conversation."),
+        _tokens(
+            "previous_prompt_tokens",
+            "What the prompt holds from before in the epoch: the prompt before it or, after a "
+            "rewind, what was kept.",
+        ),
+        Column(
+            "previous_response_id",
+            LABEL,
+            "The response that it goes on from: the one before it in the conversation or, after "
+            "a rewind, an earlier one.",
+        ),
+        _required(
+            "is_rewound",
+            pa.bool_(),
+            "Somebody went back before it: what came between is no longer in the prompt.",
+        ),
         _usd("usd_input", "Price of the input outside the cache."),
         _usd("usd_write_5m", "Price of the 5-minute cache writes."),
         _usd("usd_write_1h", "Price of the 1-hour cache writes."),

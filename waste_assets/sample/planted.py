@@ -9,7 +9,7 @@ shares no line with the accounting that it is there to test.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from waste_assets.sample.billing import Bill
@@ -28,22 +28,27 @@ class Charge:
 
     message_id: str
     epoch: int
-    """The context grows within an epoch; compaction and going back begin a new one."""
+    """Compaction begins a new one."""
     bill: Bill
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Prompt tokens at `start` up to `end`, in responses of `epoch` from number `first` on."""
+    """Prompt tokens at `start` up to `end`, in responses of `epoch` from number `first` on.
+
+    They are there until the conversation goes back to before them; what it kept, stays.
+    """
 
     epoch: int
     first: int
     start: int
     end: int
+    cuts: int
+    """How often the conversation had gone back before they came in."""
 
     def after(self, tokens: int) -> Span:
         """The span without its first tokens."""
-        return Span(self.epoch, self.first, min(self.start + tokens, self.end), self.end)
+        return replace(self, start=min(self.start + tokens, self.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +147,13 @@ class Planting:
         for number, tokens in self._outputs:
             total += tokens * rates(charges[number].bill.model).output
         for span in self._spans:
-            for charge in charges[span.first :]:
+            end, cuts = span.end, self.thread.cuts[span.cuts :]
+            for number, charge in enumerate(charges[span.first :], span.first):
                 if charge.epoch != span.epoch:
                     break
-                total += _between(charge.bill, span.start, span.end, 0.0)
+                while cuts and cuts[0][0] <= number:
+                    end = min(end, cuts.pop(0)[1])
+                total += _between(charge.bill, span.start, end, 0.0)
         for number, start, end, instead in self._premiums:
             bill = charges[number].bill
             price = rates(bill.model)

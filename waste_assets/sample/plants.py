@@ -360,7 +360,7 @@ def chatter(c: Conversation, rng: Random) -> None:
     last = len(c.charges) - 1
     planting.output(last, tokens - USUAL_PROSE)
     start = c.charges[last].bill.prompt
-    planting.carried(Span(c.epoch, last + 1, start + USUAL_PROSE, start + tokens))
+    planting.carried(c.span(start, start + tokens).after(USUAL_PROSE))
 
 
 @_kind("oververbose_edit", 0.7)
@@ -421,7 +421,8 @@ def bloated_prefix(c: Conversation, injected: int) -> None:
     for first, charge in enumerate(c.charges):
         if first == 0 or c.charges[first - 1].epoch != charge.epoch:
             end = c.base_tokens + (injected if first == 0 else 0)
-            planting.carried(Span(charge.epoch, first, PREFIX_BUDGET, end))
+            # Nobody can go back to before the base.
+            planting.carried(Span(charge.epoch, first, PREFIX_BUDGET, end, len(c.cuts)))
 
 
 # --- cache_write ---------------------------------------------------------------------------
@@ -486,7 +487,7 @@ def long_thought(c: Conversation, rng: Random) -> None:
     planting.concerns(c.last_calls[0])
     planting.output(len(c.charges) - 1, tokens - USUAL_THINKING)
     start = c.charges[-1].bill.prompt
-    planting.carried(Span(c.epoch, len(c.charges), start + USUAL_THINKING, start + tokens))
+    planting.carried(c.span(start, start + tokens).after(USUAL_THINKING))
 
 
 # --- subagent_overhead ---------------------------------------------------------------------
@@ -523,7 +524,7 @@ def empty_report(c: Conversation, rng: Random) -> None:
     planting = agent.plant("subagent_overhead", "empty_report")
     for number, charge in enumerate(agent.charges):
         planting.output(number, charge.bill.output)
-    planting.carried(Span(0, 0, 0, agent.charges[-1].bill.prompt))
+    planting.carried(Span(0, 0, 0, agent.charges[-1].bill.prompt, 0))
     planting.shows(len(agent.charges) - 1)
 
 

@@ -191,12 +191,15 @@ class Records(Attachments):
         return self
 
     def rewind(self, turns: int = 1) -> Self:
-        """Go back before the user's last `turns` messages: the chain branches there."""
+        """Go back before the user's last `turns` messages: the chain branches there.
+
+        What was said since is in no later prompt; what was said before keeps its place.
+        """
         self._settle()
         self._tip, self.context = self._turns[-turns]
         del self._turns[-turns:]
         self._cache.keep(self.context)
-        self.epoch += 1
+        self.cuts.append((len(self.charges), self.context))
         return self
 
     def _untimed(self, kind: str, **fields: Any) -> Self:

@@ -38,6 +38,8 @@ class Responder(Transcript):
         self.last_content: list[Block] = []
         self.charges: list[Charge] = []
         self.epoch = 0
+        self.cuts: list[tuple[int, int]] = []
+        """Where the conversation went back: number of the next response, tokens that were kept."""
 
     def plant(self, category: str, kind: str) -> Planting:
         """Begin to note waste that is put into this conversation on purpose."""
@@ -52,7 +54,8 @@ class Responder(Transcript):
 
     def span(self, start: int, end: int | None = None) -> Span:
         """A stretch of the context, from the next response on; `end` is that of the context."""
-        return Span(self.epoch, len(self.charges), start, self.context if end is None else end)
+        upto = self.context if end is None else end
+        return Span(self.epoch, len(self.charges), start, upto, len(self.cuts))
 
     def user(
         self, text: str | None = None, *, tokens: int | None = None, source: str = "typed"

@@ -172,7 +172,53 @@ class _Context:
     project: str | None
     from_progress: bool = False
     uuid: str | None = None
+    #: Written with the first piece of the line; see `_Threads`.
+    goes_on_from: str | None = None
     block_no: int = field(default=0)
+
+
+class _Threads:
+    """Where lines branch off: in each conversation of a transcript, the line they go on from.
+
+    Only lines that somebody may have gone back to write are of interest: what the user says, and
+    the first line of a response. Nearly all go on from the piece of content before them.
+    """
+
+    def __init__(self) -> None:
+        #: By agent the last line with content, and the last response.
+        self._tips: dict[str, str] = {}
+        self._spoken: dict[str, str | None] = {}
+        #: Lines with content, and for those without the one with content that they go on from.
+        self._stands_for: dict[str, str] = {}
+
+    def branch(self, record: Record, agent: str) -> str | None:
+        """The line that a line goes on from, '' for none; None where it is the one before."""
+        if record.type == "assistant":
+            name = record.message.id if record.message else None
+            before = self._spoken.get(agent)
+            self._spoken[agent] = name
+            if name is not None and name == before:
+                return None
+        parent = record.parentUuid
+        if parent is None:
+            is_first = record.type != "user" or record.isSidechain or record.isCompactSummary
+            return None if is_first else ""
+        # Those of other days, and progress, which takes no part in what is sent, are not known.
+        parent = self._stands_for.get(parent, parent)
+        return None if parent == self._tips.get(agent) else parent
+
+    def add(self, record: Record, agent: str, has_content: bool) -> None:
+        """Take in a line."""
+        uuid = record.uuid
+        if uuid is None:
+            return
+        if has_content:
+            self._tips[agent] = self._stands_for[uuid] = uuid
+            return
+        tip = self._tips.get(agent)
+        stands_for = self._stands_for.get(record.parentUuid or "", tip)
+        if stands_for is not None:
+            self._stands_for[uuid] = stands_for
 
 
 class _Facts:
@@ -184,6 +230,7 @@ class _Facts:
         self._block = self._rows[LINE_BLOCKS.name].add
         self._counts: dict[str, _Counts] = {}
         self._sidechains: dict[str, str] = {}
+        self._threads = _Threads()
         self._last_ts = 0
 
     def add(self, rows: pa.Table) -> None:
@@ -234,6 +281,7 @@ class _Facts:
         if transcript not in self._counts:
             self._counts[transcript] = _Counts(path)
             self._last_ts = 0
+            self._threads = _Threads()
         return self._counts[transcript]
 
     def tables(self) -> dict[Table, pa.Table]:
@@ -272,7 +320,13 @@ class _Facts:
         here.agent = self._agent(record)
         if record.type == "progress":
             self._progress(record, here)
-        elif record.type == "attachment":
+            return
+        here.goes_on_from = self._threads.branch(record, here.agent)
+        self._content_of(record, here)
+        self._threads.add(record, here.agent, has_content=here.block_no > 0)
+
+    def _content_of(self, record: Record, here: _Context) -> None:
+        if record.type == "attachment":
             self._attachment(record, here)
         elif record.type == "system":
             if record.subtype in ("compact_boundary", "microcompact_boundary"):
@@ -414,6 +468,9 @@ class _Facts:
 
     def _user(self, record: Record, message: Message, here: _Context) -> None:
         if record.isCompactSummary:
+            if record.parentUuid is None:
+                # Old versions say of a compaction only that its summary goes on from nothing.
+                self._content(here, "boundary", 0)
             chars = sum(len(block.text or "") for block in _blocks(message))
             self._content(here, "summary", chars)
             return
@@ -550,6 +607,8 @@ class _Facts:
                 here.part,
                 here.block_no,
                 here.uuid,
+                # What comes back from a call says nothing: results of parallel calls branch off.
+                here.goes_on_from if here.block_no == 0 and kind != "tool_result" else None,
                 here.from_progress,
                 here.ts,
                 kind,

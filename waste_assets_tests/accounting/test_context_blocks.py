@@ -217,9 +217,10 @@ def test_a_compaction_begins_an_epoch_of_base_and_summary(audit: Audit, trigger:
     )  # fmt: skip
 
 
-def test_going_back_begins_an_epoch_that_shrank(audit: Audit) -> None:
-    c = conversation("back").user("Go").bash("make", tokens=900).say().user("Wrong").say()
-    c.rewind().rewind().user("x" * 40).say()
+def test_a_prompt_that_shrank_although_nobody_went_back_begins_an_epoch(audit: Audit) -> None:
+    c = conversation("less").user("Go").bash("make", tokens=900).say().user("More").say()
+    c.context -= 800
+    c.user("x" * 40).say()
     blocks = blocks_of(audit, c)[ids(c)[-1]]
     assert turns_of(audit)[ids(c)[-1]]["epoch_start"] == "shrink"
     assert blocks[0]["kind"] == "base"

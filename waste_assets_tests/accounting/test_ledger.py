@@ -166,16 +166,43 @@ def rank(finding: Finding) -> tuple[bool, int]:
 def claimed_by_token(session: Session, findings: Sequence[Finding]) -> Oracle:
     oracle = Oracle()
     for conversation in session.conversations:
-        for place, response in enumerate(conversation.responses):
-            earlier = conversation.responses[: place + 1]
-            held = {one.id for one in earlier if one.epoch == response.epoch}
+        for response in conversation.responses:
+            held = held_by(response)
             _prompt(oracle, response, held, findings)
             _output(oracle, response, findings)
     return oracle
 
 
+def held_by(response: Response) -> dict[str, int]:
+    """By response, up to which place a prompt holds what entered with it.
+
+    Back in time as long as the epoch lasts; where somebody went back, on from what they went back
+    to, of which, and of what came after it, the prompt holds no more than was kept.
+    """
+    thread = response.conversation.responses
+    held: dict[str, int] = {}
+    here: Response | None = response
+    number, upto = response.number, response.prompt_tokens
+    while here is not None:
+        while True:
+            one = thread[number]
+            held[one.id] = max(held.get(one.id, 0), upto)
+            if number == 0 or one.is_rewound or thread[number - 1].epoch != one.epoch:
+                break
+            number -= 1
+        here = one.previous if one.epoch_start is None else None
+        if here is not None:
+            upto = min(upto, one.held_tokens)
+            number = here.number
+            while number + 1 < len(thread) and not (
+                thread[number + 1].is_rewound or thread[number + 1].epoch != here.epoch
+            ):
+                number += 1
+    return held
+
+
 def _prompt(
-    oracle: Oracle, response: Response, held: set[str], findings: Sequence[Finding]
+    oracle: Oracle, response: Response, held: dict[str, int], findings: Sequence[Finding]
 ) -> None:
     kinds, prices = prompt_of(response)
     owners = np.full(len(kinds), NOBODY)
@@ -183,7 +210,7 @@ def _prompt(
         mine = np.zeros(len(kinds), bool)
         for claim in findings[number].claims:
             if isinstance(claim, CarryClaim) and claim.response.id in held:
-                mine[claim.start : claim.end] = True
+                mine[claim.start : min(claim.end, held[claim.response.id])] = True
         owners[mine] = number
         oracle.direct[number] += prices[mine].sum()
     # What a cache cost too much goes to the first who claims it, where nobody owns the token.

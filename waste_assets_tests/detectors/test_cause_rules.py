@@ -198,7 +198,7 @@ CASES: dict[str, tuple[Case, Case]] = {
            "ectory"),
         sh("cat web/a.js", "Exit code 1\ncat: web/a.js: No such file or directory"),
     ),
-    "probe_negative/has_program@1": (
+    "probe_negative/has_program@2": (
         sh("which ruby node", "Exit code 1\nruby not found: no ruby in (/bin)"),
         sh("ruby --version", "Exit code 127\nbash: line 1: ruby: command not found"),
     ),
@@ -210,7 +210,7 @@ CASES: dict[str, tuple[Case, Case]] = {
         sh("docker ps -q | wc", "Exit code 127\n(eval):1: command not found: docker"),
         sh("tree .", "Exit code 127\n(eval):1: command not found: tree"),
     ),
-    "platform_confusion/no_program@1": (
+    "platform_confusion/no_program@2": (
         sh("tree -L 2", "Exit code 127\nbash: line 1: tree: command not found"),
         sh("./run.sh", "Exit code 127\nbash: line 1: ./run.sh: No such file or directory"),
     ),
@@ -258,7 +258,7 @@ CASES: dict[str, tuple[Case, Case]] = {
         sh("sleep 60 && gh pr checks 7", "Exit code 8\nE2E\tpending\t0\thttps://ci"),
         sh("gh pr list", "Exit code 1\npending: none"),
     ),
-    "stale_auth/shell@1": (
+    "stale_auth/shell@2": (
         sh("ssh -i key a@b ls", "Exit code 255\na@b: Permission denied (publickey)."),
         sh("ls /root", "Exit code 2\nls: cannot open directory '/root': Permission denied"),
     ),
@@ -386,6 +386,48 @@ CASES: dict[str, tuple[Case, Case]] = {
 }  # fmt: skip
 
 
+#: The same on other platforms and with other tools: what a rule must match, and what it must not.
+ELSEWHERE: list[tuple[str, Case, Case]] = [
+    (
+        "probe_negative/has_program@2",
+        Case("PowerShell", "Exit code 1\nThe term 'tree' is not recognized as a name of a cmdlet",
+             "Get-Command tree"),
+        Case("PowerShell", "Exit code 1\nThe term 'tree' is not recognized as a name of a cmdlet",
+             "tree /f"),
+    ),
+    (
+        "probe_negative/has_program@2",
+        sh("where.exe ruby", "Exit code 1\nINFO: Could not find files for the given pattern(s)."),
+        sh("./where-is-it", "Exit code 1\nCould not find files"),
+    ),
+    (
+        "platform_confusion/no_program@2",
+        sh("tree -L 2", "Exit code 127\nfish: Unknown command: tree"),
+        sh("mytool tree", "Exit code 2\nUnknown command: tree"),
+    ),
+    (
+        "platform_confusion/no_program@2",
+        sh("tree -L 2", "Exit code 2\nash: tree: not found"),
+        sh("mytool fetch", "Exit code 2\nmytool: branch: not found"),
+    ),
+    (
+        "stale_auth/shell@2",
+        sh("aws s3 ls", "Exit code 253\nUnable to locate credentials. Run \"aws configure\"."),
+        sh("aws s3 ls", "Exit code 252\nUnable to locate the bucket"),
+    ),
+    (
+        "stale_auth/shell@2",
+        sh("az vm list", "Exit code 1\nERROR: Please run 'az login' to setup account."),
+        sh("mytool up", "Exit code 1\nno field topaz login"),
+    ),
+    (
+        "stale_auth/shell@2",
+        sh("docker pull shop", "Exit code 1\nunauthorized: authentication required"),
+        sh("curl -f host", "Exit code 22\nauthentication required: no"),
+    ),
+]  # fmt: skip
+
+
 def rule_for(case: Case) -> str:
     """The id of the rule that knows a call."""
     return rule_of(attempt_of(*case)).id
@@ -409,6 +451,12 @@ def test_a_rule_knows_its_text(rule: str) -> None:
 def test_a_rule_leaves_a_near_miss_alone(rule: str) -> None:
     """What is nearly the text of a rule belongs to another rule, or to none."""
     assert rule_for(CASES[rule][1]) != rule
+
+
+@pytest.mark.parametrize(("rule", "known", "other"), ELSEWHERE)
+def test_a_rule_knows_other_platforms_and_tools(rule: str, known: Case, other: Case) -> None:
+    assert rule_for(known) == rule
+    assert rule_for(other) != rule
 
 
 def test_rules_are_of_known_causes() -> None:

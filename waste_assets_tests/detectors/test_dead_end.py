@@ -173,6 +173,78 @@ def test_a_host_is_a_sub_goal() -> None:
     assert (flag.cause, flag.fault) == ("web_wall", "infrastructure")
 
 
+LOGGED_OUT = "Exit code 4\nTo get started with the CLI, please run: gh auth login"
+
+
+def call_gh(c: Conversation, command: str, error: str | None = LOGGED_OUT) -> None:
+    c.bash(f"gh {command}", error or "done", is_error=error is not None)
+
+
+@pytest.mark.parametrize("prefix", ["", "cd /home/dev/shop && ", "NO_COLOR=1 "])
+def test_subcommands_that_fail_with_the_same_error_are_one_run(prefix: str) -> None:
+    c = started()
+    for number, command in enumerate(("issue list", "release view", "api repos/shop")):
+        error = f"{LOGGED_OUT} (took {number}.2 s)"
+        c.bash(f"{prefix}gh {command}", error, is_error=True)
+    (flag,) = runs(c.say("You have to log in."))
+    assert len(flag.calls) == 3 and "the program gh" in flag.evidence
+
+
+def test_subcommands_that_fail_with_other_errors_are_none() -> None:
+    c = started()
+    call_gh(c, "issue list")
+    call_gh(c, "release view", "Exit code 1\nno release found with tag v3")
+    call_gh(c, "api repos/shop", "Exit code 1\nunknown flag: --limit")
+    assert not runs(c.say())
+
+
+def test_other_programs_with_the_same_error_are_none() -> None:
+    c = started()
+    for program in ("hub issue", "lab issue", "tea issue"):
+        c.bash(program, LOGGED_OUT, is_error=True)
+    assert not runs(c.say())
+
+
+def test_errors_that_say_nothing_are_not_the_same() -> None:
+    c = started()
+    for command in ("issue list", "release view", "api repos/shop"):
+        call_gh(c, command, "Exit code 1")
+    assert not runs(c.say())
+
+
+def test_a_subcommand_that_works_is_success_where_it_had_failed_and_only_there() -> None:
+    c, other = started(), conversation("other").user("Fix the login")
+    for one in (c, other):
+        for command in ("issue list", "release view", "api repos/shop"):
+            call_gh(one, command)
+    call_gh(c, "release view", None)
+    call_gh(other, "help", None)
+    assert "run" not in found(c.say()).rules
+    assert "run" in found(other.say()).rules
+
+
+def test_red_tests_of_one_program_are_no_dead_end_without_a_judge() -> None:
+    c = started().read("a.py")
+    for target in ("unit", "e2e", "lint"):
+        c.edit("a.py").bash(f"make {target}", "Exit code 2\nFAILED test_a", is_error=True)
+    assert not runs(c.say())
+
+
+def test_failures_that_no_rule_knows_are_left_to_a_judge() -> None:
+    c = started()
+    for name in ("list", "search", "open"):
+        c.tool(f"mcp__archive__{name}", {"of": name}, "Das Archiv antwortet nicht.", is_error=True)
+    (flag,) = found(c.say())
+    assert flag.rule == "run" and flag.is_candidate and flag.needs_judgement
+
+
+def test_two_failures_that_no_rule_knows_are_nothing() -> None:
+    c = started()
+    for name in ("list", "search"):
+        c.tool(f"mcp__archive__{name}", {"of": name}, "Das Archiv antwortet nicht.", is_error=True)
+    assert not found(c.say())
+
+
 def test_a_session_that_ends_in_an_error() -> None:
     c = started().read("gone.py", result="File does not exist.", is_error=True)
     (flag,) = runs(c)

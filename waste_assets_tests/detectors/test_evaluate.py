@@ -22,9 +22,9 @@ from waste_assets_tests.detectors.support import loaded
 
 
 def gold(name: str, category: str = "none", *, stratum: str = "s", size: int = 10,
-         cause: str = "n/a", fault: str = "n/a") -> GoldItem:  # fmt: skip
+         cause: str = "n/a", fault: str = "n/a", confidence: int = 3) -> GoldItem:  # fmt: skip
     """An annotated call."""
-    return GoldItem(name, "a.jsonl", 1, stratum, size, category, cause, fault)
+    return GoldItem(name, "a.jsonl", 1, stratum, size, category, cause, fault, confidence)
 
 
 def test_items_stand_for_what_their_stratum_holds() -> None:
@@ -49,6 +49,36 @@ def test_items_stand_for_what_their_stratum_holds() -> None:
     assert found.flagged_none.value == 1.0
     assert found.confusion["none", "retry_error"] == (1, 90.0)
     assert [one.tool_use_id for one in found.disagreements] == ["b", "c"]
+
+
+def test_figures_are_also_told_without_guesses() -> None:
+    items = [
+        gold("a", "retry_error", size=90, cause="timeout", fault="model"),
+        gold("b", "retry_error", stratum="t", size=30, confidence=1),
+        gold("c", "none", stratum="u", size=10, confidence=2),
+        gold("d", "none", stratum="u", size=10, confidence=1),
+    ]
+    found = evaluate(
+        items,
+        {
+            "a": Prediction("retry_error", "timeout", "user"),
+            "b": Prediction(),
+            "c": Prediction("retry_error"),
+            "d": Prediction("retry_error"),
+        },
+    )
+    every, sure = found.categories["retry_error"], found.sure.categories["retry_error"]
+    assert (found.items, found.sure.items) == (4, 2)
+    assert every.recall.value == pytest.approx(90 / 120) and sure.recall.value == 1.0
+    # What is left stands for what it stood for.
+    assert every.precision.value == pytest.approx(90 / 100)
+    assert sure.precision.value == pytest.approx(90 / 95)
+    assert (found.flagged_none.hits, found.flagged_none.items) == (2, 2)
+    assert (found.sure.flagged_none.hits, found.sure.flagged_none.items) == (1, 1)
+    assert (found.sure.cause.value, found.sure.fault.value) == (1.0, 0.0)
+    text = render(found)
+    assert "all 4 calls" in text and "the 2 calls annotated with confidence 2 or 3" in text
+    assert "(1/2)" in text and "(1/1)" in text
 
 
 def test_causes_are_compared_where_the_annotation_knows_one() -> None:
