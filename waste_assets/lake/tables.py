@@ -196,6 +196,7 @@ LINE_BLOCKS = Table(
             "First characters: 1,000 of a call's input (JSON) and of a failed result, 300 of "
             "another result.",
         ),
+        Column("excerpt_tail", pa.string(), "Last 1,000 characters of a failed result, if longer."),
         Column("first_line", pa.int32(), "First line of the file that a result shows, from 1."),
         Column("shown_lines", pa.int32(), "Lines of the file that a result shows."),
         Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
@@ -357,6 +358,7 @@ TOOL_CALLS = Table(
         Column("result_hash", pa.string(), "Hash of the result: equal result, equal hash."),
         Column("result_kind", LABEL, "`toolUseResult.type` or its status, e.g. file_unchanged."),
         Column("result_text", pa.string(), "First 300 characters of a result, 1,000 of a failed."),
+        Column("result_tail", pa.string(), "Last 1,000 characters of a failed result, if longer."),
         Column("first_line", pa.int32(), "First line of the file that the result shows, from 1."),
         Column("shown_lines", pa.int32(), "Lines of the file that the result shows."),
         Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),

@@ -50,7 +50,7 @@ from waste_assets.transcripts.records import (
 )
 
 #: Changed with every change of what is read from a line: older facts are read anew.
-RULES = "3"
+RULES = "4"
 _FROM, _RULES = "waste.from", "waste.rules"
 
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
@@ -454,6 +454,7 @@ class _Facts:
             content_hash=_text_hash(text),
             is_error=failed,
             excerpt=text[: _ERROR_CHARS if failed else _RESULT_CHARS],
+            excerpt_tail=text[-_ERROR_CHARS:] if failed and len(text) > _ERROR_CHARS else None,
             first_line=_small(shown.startLine),
             shown_lines=_small(shown.numLines),
             file_lines=_small(shown.totalLines if todos is None else todos[0]),
@@ -514,6 +515,7 @@ class _Facts:
         input_hash: str | None = None,
         content_hash: str | None = None,
         excerpt: str | None = None,
+        excerpt_tail: str | None = None,
         first_line: int | None = None,
         shown_lines: int | None = None,
         file_lines: int | None = None,
@@ -547,6 +549,7 @@ class _Facts:
                 chars,
                 content_hash,
                 excerpt,
+                excerpt_tail,
                 first_line,
                 shown_lines,
                 file_lines,
