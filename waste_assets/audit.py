@@ -111,7 +111,15 @@ def _brought_up_to_date(
         for _ in range(_ROUNDS):
             found, unlisted = discover(roots)
             before = identity(settings, found, unlisted)
-            made = plan(lake, state, bi, found, calendar, detector_settings)
+            made = plan(
+                lake,
+                state,
+                bi,
+                found,
+                calendar,
+                detector_settings,
+                show_examples=settings.show_examples,
+            )
             days = sorted(
                 day
                 for day in made.days

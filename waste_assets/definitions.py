@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from waste_assets.assets.cluster_summaries import cluster_summaries
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
@@ -19,7 +20,7 @@ from waste_assets.settings import Settings
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything, for one data root and its sources."""
     return dg.Definitions(
-        assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart],
+        assets=[raw_sessions, parsed_turns, heuristic_flags, cluster_summaries, waste_mart],
         asset_checks=ASSET_CHECKS,
         jobs=[audit_job, publish_job],
         schedules=[daily_audit],
@@ -30,6 +31,7 @@ def definitions(settings: Settings) -> dg.Definitions:
                 time_zone=settings.time_zone,
                 prefix_budget=settings.prefix_budget,
                 result_cap=settings.result_cap,
+                show_examples=settings.show_examples,
             ),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.

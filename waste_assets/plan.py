@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 
 from waste_assets.accounting import turns
+from waste_assets.clusters import stage as clusters
+from waste_assets.clusters.shown import names
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.catalog import CatalogEntry
@@ -54,6 +56,8 @@ def plan(
     files: list[SourceFile],
     calendar: Calendar,
     detector_settings: DetectorSettings,
+    *,
+    show_examples: bool = False,
 ) -> Plan:
     """Compare the sources with what was built from them.
 
@@ -84,7 +88,9 @@ def plan(
             touched.add(_session(entry.transcript))
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
-    made.publish = published_inputs(bi) != inputs(lake)
+    made.days |= clusters.stale_days(lake)
+    told = names(lake, state, show_examples=show_examples)
+    made.publish = published_inputs(bi) != inputs(lake, told)
     return made
 
 

@@ -18,6 +18,7 @@ SOURCES = "WASTE_ASSETS_SOURCES"
 TIME_ZONE = "WASTE_ASSETS_TIMEZONE"
 PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
 RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
+SHOW_EXAMPLES = "WASTE_ASSETS_SHOW_EXAMPLES"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 
@@ -33,6 +34,8 @@ class Settings:
     prefix_budget: int = 50_000
     #: A tool result above this size is too long, tokens.
     result_cap: int = 8_000
+    #: Publish example text also of clusters of one project or one person.
+    show_examples: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +48,7 @@ class Settings:
             environ.get(TIME_ZONE) or "UTC",
             _tokens(environ, PREFIX_BUDGET, cls.prefix_budget),
             _tokens(environ, RESULT_CAP, cls.result_cap),
+            _yes(environ, SHOW_EXAMPLES),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -55,6 +59,7 @@ class Settings:
             TIME_ZONE: self.time_zone,
             PREFIX_BUDGET: str(self.prefix_budget),
             RESULT_CAP: str(self.result_cap),
+            SHOW_EXAMPLES: "yes" if self.show_examples else "",
         }
 
 
@@ -65,3 +70,12 @@ def _tokens(environ: Mapping[str, str], name: str, default: int) -> int:
     if not given.isdecimal():
         raise ValueError(f"{name} is {given!r}: give a number of tokens, or leave it out.")
     return int(given)
+
+
+def _yes(environ: Mapping[str, str], name: str) -> bool:
+    given = environ.get(name, "").strip().lower()
+    if given in ("", "no", "0", "false"):
+        return False
+    if given in ("yes", "1", "true"):
+        return True
+    raise ValueError(f"{name} is {given!r}: give yes or no, or leave it out.")

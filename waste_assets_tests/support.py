@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from waste_assets.accounting import turns
 from waste_assets.accounting.prices import Rates, price_of
+from waste_assets.clusters import stage as clusters
+from waste_assets.clusters.shown import names
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.lake import Lake
@@ -26,6 +28,7 @@ from waste_assets.lake.tables import (
     LINE_TABLES,
     PARSED_TURNS,
     RAW_SESSIONS,
+    TOKEN_LEDGER,
     TURN_TABLES,
     Table,
 )
@@ -91,10 +94,15 @@ class Audit:
             turns.build(self.lake, chosen, self.calendar, processes)
 
     def flags(self, days: Iterable[date] | None = None) -> None:
-        """Build the flags and the ledger of some days, or of all."""
+        """Build the flags, the ledger and the clusters of some days, or of all."""
         chosen = self.lake.days(PARSED_TURNS) if days is None else list(days)
         with Processes() as processes:
             flags.build(self.lake, chosen, DetectorSettings(), processes)
+        self.clusters(chosen)
+
+    def clusters(self, days: Iterable[date] | None = None) -> None:
+        """Build the clusters of some days, or of all."""
+        clusters.build(self.lake, self.lake.days(TOKEN_LEDGER) if days is None else days)
 
     def run(self) -> archive.ArchiveReport:
         """Archive and account for everything."""
@@ -111,9 +119,14 @@ class Audit:
         finally:
             state.close()
 
-    def publish(self) -> None:
+    def publish(self, *, show_examples: bool = False) -> None:
         """Build the BI files."""
-        publish(self.lake, self.bi, date(2026, 11, 22))
+        state = State(self.data)
+        try:
+            told = names(self.lake, state, show_examples=show_examples)
+        finally:
+            state.close()
+        publish(self.lake, self.bi, date(2026, 11, 22), told)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the BI database."""

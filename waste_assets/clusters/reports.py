@@ -32,14 +32,20 @@ FORMATS = (
     _format("tsc", "error TS", r"error (?P<code>TS\d+): (?P<said>.*)"),
     _format("rustc", "error[E", r"error\[(?P<code>E\d+)\]: (?P<said>.*)"),
     _format("csc", "error CS", r"error (?P<code>CS\d+): (?P<said>.*)"),
-    _format("golangci-lint", ".go:", r"^\S+\.go:\d+(?::\d+)?: (?P<said>.*) \((?P<code>[a-z]+)\)$"),
+    _format("golangci-lint", ".go:",
+            r"^(?:\[[\w:]+\] )?\S+\.go:\d+(?::\d+)?: "
+            r"(?P<said>.*) \((?P<code>[a-z]+)\)$"),
     _format("go", "[build failed]", r"^\S+\.go:\d+:\d+: (?P<said>.*)", "does not compile"),
     _format("go", "[setup failed]", r"^\S+\.go:\d+:\d+: (?P<said>.*)", "does not compile"),
     _format("go", "# ", r"^# \S+(?: \[\S+\])?\n\S+\.go:\d+:\d+: (?P<said>.*)", "does not compile"),
     _format("javac", ".java:", r"\.java:\d+: error: (?P<said>.*)", "does not compile"),
-    _format("mypy", ": error: ", r"^\S+\.pyi?:\d+(?::\d+)?: error: (?P<said>.*?)  \[(?P<code>[\w-]+)\]"),
+    _format("mypy", ": error: ",
+            r"^\S+\.pyi?:\d+(?::\d+)?: error: "
+            r"(?P<said>.*?)  \[(?P<code>[\w-]+)\]"),
     _format("pyright", "(report", r"error: (?P<said>.*?) \((?P<code>report\w+)\)"),
-    _format("compiler", "error: ", r"^\S+:\d+:\d+: (?:fatal )?error: (?P<said>.*)", "does not compile"),
+    _format("compiler", "error: ",
+            r"^\S+:\d+:\d+: (?:fatal )?error: "
+            r"(?P<said>.*)", "does not compile"),
     _format("node", "SyntaxError", r"^(?P<code>SyntaxError): (?P<said>.*)"),
 
     # Style and lint.
@@ -51,15 +57,22 @@ FORMATS = (
     _format("hadolint", "DL", r"\b(?P<code>DL[34]\d{3})\b (?P<said>.*)"),
     _format("ruff", ".py:", r"^\S+\.py:\d+:\d+:? (?P<code>[A-Z]{1,4}\d{2,4}) (?P<said>.*)"),
     _format("ruff", "\n --> ", r"^(?P<code>[A-Z]{1,4}\d{3,4}) (?P<said>.*)\n\s*--> "),
-    _format("eslint", "  error  ", r"^\s*\d+:\d+\s+error\s+(?P<said>.*?)\s{2,}(?P<code>@?[\w/-]+)$"),
+    _format("eslint", "  error  ",
+            r"^\s*\d+:\d+\s+error\s+"
+            r"(?P<said>.*?)\s{2,}(?P<code>@?[\w/-]+)$"),
+    _format("vale", "error", r"^\s*\d+:\d+\s+error\s+(?P<said>.*?)\s+(?P<code>[\w-]+\.[\w-]+)\s*$"),
     _format("prettier", "ode style issues", r"(?P<said>[Cc]ode style issues)", "format"),
     _format("formatter", "would reformat", r"(?P<said>would reformat)", "format"),
     _format("go mod tidy", "go.mod", r"^diff --git a/(?P<code>go\.mod)"),
     _format("commitlint", "subject-", r"\[(?P<code>(?:subject|type|scope|body|header)-[\w-]+)\]"),
 
     # Tests.
-    _format("pytest", "\nE  ", r"^E +(?P<code>[\w.]*(?:Error|Exception|Exit|Warning|Failed))\b:? ?(?P<said>.*)"),
-    _format("pytest", "FAILED ", r"^FAILED \S+\.py\S* - (?P<code>[\w.]*(?:Error|Exception|Exit|Failed))\b:? ?(?P<said>.*)"),
+    _format("pytest", "\nE  ",
+            r"^E +(?P<code>[\w.]*(?:Error|Exception|Exit|Warning|Failed))\b:? ?"
+            r"(?P<said>.*)"),
+    _format("pytest", "FAILED ",
+            r"^FAILED \S+\.py\S* - (?P<code>[\w.]*(?:Error|Exception|Exit|Failed))\b:? ?"
+            r"(?P<said>.*)"),
     _format("pytest", "FAILED ", r"^FAILED \S+\.py(?P<said>)", "test failed"),
     _format("go test", "--- FAIL", r"^\s*--- FAIL: \S+(?P<said>)", "test failed"),
     _format("go test", "panic: ", r"^panic: (?P<said>.*)", "panic"),

@@ -2,7 +2,8 @@
 
 Results are up to 2,000 characters here: their beginning and, of longer ones, their end. What
 compilers, linters and tests print is known by its format (reports.py); of a Python traceback the
-last line counts; of anything else the first line with a word that speaks of failure, or the last.
+last line counts; otherwise the line by which the cause was known; of anything else the first line
+with a word that speaks of failure, or the last.
 """
 
 from __future__ import annotations
@@ -23,11 +24,19 @@ class Salient:
     code: str | None = None
 
 
-def salient(text: str, tail: str = "") -> Salient:
-    """The line that says it; an empty one where the result says nothing."""
+def salient(text: str, tail: str = "", known_by: re.Pattern[str] | None = None) -> Salient:
+    """The line that says it; an empty one where the result says nothing.
+
+    `known_by` is the pattern of the rule that knew the cause.
+    """
     head = _plain(text)
     whole = f"{head}\n{_plain(tail)}" if tail else head
-    return _reported(whole) or _raised(whole) or Salient(_telling(head, whole))
+    return (
+        _reported(whole)
+        or _raised(whole)
+        or _matched(head, known_by)
+        or Salient(_telling(head, whole))
+    )
 
 
 def _plain(text: str) -> str:
@@ -46,7 +55,7 @@ def _reported(text: str) -> Salient | None:
             told = match.groupdict()
             code = told.get("code") or one.kind
             said = (told.get("said") or "").strip()
-            return Salient(f"{one.reporter} {code} {said}".strip(), one.reporter, code)
+            return Salient(said, one.reporter, code)
     return None
 
 
@@ -55,26 +64,47 @@ def _raised(text: str) -> Salient | None:
     if "Traceback (most recent" not in text and "\n  File " not in text:
         return None
     raised = _RAISED.findall(text)
-    return Salient(raised[-1][0], "python", raised[-1][1].rpartition(".")[2]) if raised else None
+    if not raised:
+        return None
+    name, said = raised[-1]
+    return Salient(said.strip(), "python", name.rpartition(".")[2])
 
 
 _RAISED = re.compile(
-    r"^(([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|NotFound|Timeout))\b.*)", re.M
+    r"^([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|NotFound|Timeout))\b:?(.*)", re.M
 )
 
 
+def _matched(text: str, known_by: re.Pattern[str] | None) -> Salient | None:
+    """The line at the beginning of what the rule found."""
+    match = known_by.search(text) if known_by else None
+    if match is None or not match[0].strip():
+        return None
+    # A match may begin with the line end before what it is about.
+    at = match.start() + len(match[0]) - len(match[0].lstrip())
+    line = text[
+        text.rfind("\n", 0, at) + 1 : (text.find("\n", at) + 1 or len(text) + 1) - 1
+    ].strip()
+    return None if _is_noise(line) else Salient(line)
+
+
 def _telling(head: str, whole: str) -> str:
-    lines = [line for line in map(str.strip, whole.splitlines()) if line]
-    said = [line for line in lines if not _STATUS.fullmatch(line) and _LETTER.search(line)]
+    said = [line for line in map(str.strip, whole.splitlines()) if not _is_noise(line)]
     for line in said:
         if _FAILURE.search(line) and not _NO_FAILURE.search(line):
             return line
-    if said:
-        return said[-1]
-    return head.strip().split("\n", 1)[0]
+    return said[-1] if said else head.strip().split("\n", 1)[0]
 
 
-_STATUS = re.compile(r"(Exit code|exit status:?) -?\d+|Error:?")
+def _is_noise(line: str) -> bool:
+    """The line says nothing of its own: a status, a heading, or how far somebody has come."""
+    return _NOISE.match(line) is not None or _LETTER.search(line) is None
+
+
+_NOISE = re.compile(
+    r"((Exit code|exit status:?) -?\d+|Error:?|#+ \w+( \w+)?|.*\bERROR task failed)$"
+    r"|\[(STARTED|COMPLETED|SKIPPED)\]|(ok|\?) {2,}|[=*-]{2,}|=== |--- PASS|> |\$ "
+)
 _LETTER = re.compile(r"[^\W\d_]{2}")
 _FAILURE = re.compile(
     r"(?i)\b(error|fatal|fail(ed|s|ure)?|cannot|can't|could ?n[o']t|unable|not (found|a|allowed"
@@ -83,4 +113,4 @@ _FAILURE = re.compile(
     r"|illegal|undefined|unrecognized|usage:|conflict|exceeds?|doesn't|does not|already|forbidden"
     r"|unauthori[sz]ed|must|required|expired|blocked|locked|killed|ENOENT|EACCES|E[A-Z]{4,})\b"
 )
-_NO_FAILURE = re.compile(r"(?i)\b(0 (errors?|failures?|failed)|no errors?|warning)\b")
+_NO_FAILURE = re.compile(r"(?i)\b(0 (errors?|failures?|failed)|no errors?|warn(ing)?)\b")

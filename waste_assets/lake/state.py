@@ -108,6 +108,11 @@ class State:
         with self._engine.begin() as connection:
             connection.execute(upsert, rows)
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for tables that are defined elsewhere."""
+        return self._engine
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()

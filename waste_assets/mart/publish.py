@@ -15,9 +15,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from waste_assets.lake.cluster_names import NO_NAMES, ClusterNames
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
+    CLUSTER_SUMMARIES,
     FAILED_CALLS,
+    FAILURE_CLUSTERS,
     HEURISTIC_FLAGS,
     LINE_COSTS,
     LINE_COUNTS,
@@ -39,19 +42,21 @@ _SOURCES = {
     "heuristic_flags": HEURISTIC_FLAGS,
     "failed_calls": FAILED_CALLS,
     "text_sizes": TEXT_SIZES,
+    "failure_clusters": FAILURE_CLUSTERS,
 }
 #: In this order: each may read what those before it have made.
-_SCRIPTS = ("mart.sql", "waste.sql", "cache_economics.sql", "tokenizer_drift.sql")
+_SCRIPTS = ("mart.sql", "waste.sql", "clusters.sql", "cache_economics.sql", "tokenizer_drift.sql")
 
 
-def inputs(lake: Lake) -> str:
+def inputs(lake: Lake, names: ClusterNames = NO_NAMES) -> str:
     """Identity of everything that the BI files are made from."""
     notes = {
         f"{table.name}/{day}": lake.notes(table, day)
-        for table in (PARSED_TURNS, TOKEN_LEDGER)
+        for table in (PARSED_TURNS, TOKEN_LEDGER, CLUSTER_SUMMARIES)
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    told.update(names.identity.encode())
     for rules in sorted(files("waste_assets.mart").iterdir(), key=lambda path: path.name):
         if rules.name.endswith((".py", ".sql")):
             told.update(rules.read_bytes())
@@ -66,7 +71,7 @@ def published_inputs(bi: Path) -> str | None:
     return None
 
 
-def publish(lake: Lake, bi: Path, today: date) -> None:
+def publish(lake: Lake, bi: Path, today: date, names: ClusterNames = NO_NAMES) -> None:
     """Build `waste.duckdb` and its Parquet twins from the lake and replace the old ones.
 
     Readers that hold an old file keep it; nobody ever sees a half-written one.
@@ -93,11 +98,12 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             facts = {
                 "schema_version": str(SCHEMA_VERSION),
                 "published_on": today.isoformat(),
-                "inputs": inputs(lake),
+                "inputs": inputs(lake, names),
                 "money": "USD at the API's list price of the day, also for subscribers",
             }
             con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
             con.executemany("INSERT INTO facts VALUES (?, ?)", list(facts.items()))
+            _cluster_names(con, names)
             con.begin()
             for script in _SCRIPTS:
                 con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
@@ -130,6 +136,23 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -
         f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
+
+
+def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:
+    con.execute(
+        "CREATE TEMP TABLE cluster_names "
+        "(cluster_id VARCHAR, fingerprint_id VARCHAR, shown_id VARCHAR); "
+        "CREATE TEMP TABLE cluster_titles "
+        "(cluster_id VARCHAR, title VARCHAR, summary VARCHAR, given_by VARCHAR)"
+    )
+    if names.shown:
+        rows = [(*pair, shown) for pair, shown in sorted(names.shown.items())]
+        con.executemany("INSERT INTO cluster_names VALUES (?, ?, ?)", rows)
+    if names.titles:
+        told = [(one, t.title, t.summary, t.by) for one, t in sorted(names.titles.items())]
+        con.executemany("INSERT INTO cluster_titles VALUES (?, ?, ?, ?)", told)
+    shown = "true" if names.show_examples else "false"
+    con.execute("INSERT INTO facts VALUES ('show_examples', ?)", [shown])
 
 
 def _fault_shares(con: duckdb.DuckDBPyConnection) -> None:

@@ -18,6 +18,7 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     time_zone: str = "UTC"
     prefix_budget: int = Settings.prefix_budget
     result_cap: int = Settings.result_cap
+    show_examples: bool = Settings.show_examples
 
     @property
     def root(self) -> Path:
