@@ -215,7 +215,7 @@ def _summaries(con: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
     """The rows of `cluster_summaries`, with their day."""
     con.register(FAILURE_CLUSTERS.name, rows)
     query = files("waste_assets.clusters").joinpath("summaries.sql").read_text("utf-8")
-    found: pa.Table = con.execute(query).to_arrow_table()
+    found: pa.Table = con.sql(query).to_arrow_table()
     con.unregister(FAILURE_CLUSTERS.name)
     schema = CLUSTER_SUMMARIES.schema.append(pa.field("day", pa.date32()))
     return found.select(schema.names).cast(schema)
