@@ -15,14 +15,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from drain3 import TemplateMiner
+from drain3.template_miner_config import TemplateMinerConfig
 from failure_forms import HELD_OUT, TUNED, Occurrence, occurrences
 from sklearn.cluster import HDBSCAN
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_measure
 
-from drain3 import TemplateMiner
-from drain3.template_miner_config import TemplateMinerConfig
 from waste_assets.clusters.families import Failed, Family, family
 from waste_assets.detectors.causes import attempt_of, rule_of
 
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=11)
     given = parser.parse_args()
-    both = {cause: (*TUNED[cause], *HELD_OUT[cause]) for cause in TUNED}
+    both = {cause: [*TUNED[cause], *HELD_OUT[cause]] for cause in TUNED}
     for name, forms in (("tuned", TUNED), ("held out", HELD_OUT), ("all forms", both)):
         calls = list(occurrences(forms, given.count, given.seed))
         truth = [one.cause for one in calls]

@@ -188,7 +188,7 @@ def _row(told: dict[str, Any]) -> dict[str, Any]:
         "fingerprint_id": found.fingerprint_id,
         "title": found.title,
         "template": found.template,
-        "example": _example(found.line),
+        "example": _example(found.line or found.template),
         "example_rank": digest(f"{told['tool_use_id']}\0{told['response_id']}"),
     }
 
