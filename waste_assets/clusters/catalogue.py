@@ -54,7 +54,12 @@ MESSAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("redeclared", (
         "<name> redeclared in this block", "cannot redeclare block-scoped variable <q>.",
         "duplicate identifier <q>.", "identifier <q> has already been declared",
-        "redefinition of <q>", "no new variables on left side of :=",
+        "redefinition of <q>",
+    )),
+    ("nothing_new", ("no new variables on left side of :=",)),
+    ("not_a_type", (
+        "<name> is not a type", "cannot find type <q> in this scope", "unknown type name <q>",
+        "<q> refers to a value, but is being used as a type here.",
     )),
     ("syntax", (
         "expected <q>, found <q>", "expected declaration, found <q>", "invalid syntax",
@@ -109,10 +114,23 @@ MESSAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "error: target page, context or browser has been closed", "browser has been closed",
         "page has been closed", "target closed", "browser disconnected", "session closed.",
     )),
-    ("browser_timeout", (
+    ("page_not_loaded", (
         "timeouterror: page.goto: timeout <n> exceeded.", "navigation timeout of <n> exceeded",
+        "timeouterror: page.reload: timeout <n> exceeded.",
+        "timeouterror: page.waitforloadstate: timeout <n> exceeded.",
+    )),
+    ("element_not_reached", (
         "timeouterror: locator.click: timeout <n> exceeded.",
-        "timeout <n> exceeded waiting for selector <q>", "screenshot timed out after <n>",
+        "timeouterror: locator.fill: timeout <n> exceeded.",
+        "timeouterror: locator.waitfor: timeout <n> exceeded.",
+        "timeouterror: page.waitforselector: timeout <n> exceeded.",
+        "timeout <n> exceeded waiting for selector <q>",
+        "waiting for selector <q> failed: timeout <n> exceeded",
+    )),
+    ("page_busy", (
+        "timeouterror: page.screenshot: timeout <n> exceeded.",
+        "timeouterror: page._snapshotforai: timeout <n> exceeded.",
+        "timeouterror: page.evaluate: timeout <n> exceeded.", "screenshot timed out after <n>",
     )),
     ("browser_missing", (
         "browsertype.launch: executable doesn't exist at <path>",

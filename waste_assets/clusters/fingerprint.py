@@ -34,6 +34,7 @@ _WORDS = re.compile(
         | \b(?:TS|CS|MD|SC|DL|RUF|UP|SIM|PL[CERW]?|ANN|ARG|[EFWCNBSD]|ORA-|ERR_[A-Z]+)\d{2,5}\b
         | \b(?:ERR|ER)_[A-Z_]+\b
         | \b\w+(?:Error|Exception|Warning)\b
+        | \b(?:page|locator|frame|context|browser|browserType)\.\w+(?=:\ )
     )
     | (?P<url> \b[a-z][a-z0-9+.-]{1,12}://[^\s'"<>)]+ )
     | (?P<address> [\w.+-]+@[\w-]+(?:\.[\w-]+)+ )

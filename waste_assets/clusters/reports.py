@@ -49,9 +49,7 @@ FORMATS = (
     _format("node", "SyntaxError", r"^(?P<code>SyntaxError): (?P<said>.*)"),
 
     # Style and lint.
-    _format("biome", "lint/", r"\b(?P<code>lint/\w+/\w+)\b"),
-    _format("biome", " format ━", r"(?P<said>\bformat) ━", "format"),
-    _format("biome", "assist/", r"\b(?P<code>assist/\w+/\w+)\b"),
+    _format("biome", " ━", r"\b(?P<code>(?:lint|assist)/\w+/\w+)\b|(?P<said>\bformat) ━", "format"),
     _format("markdownlint", " MD0", r"\b(?P<code>MD\d{3})(?:/[\w/-]+)? (?P<said>.*)"),
     _format("shellcheck", "SC", r"\b(?P<code>SC[12]\d{3})\b[^:]*:? ?(?P<said>.*)"),
     _format("hadolint", "DL", r"\b(?P<code>DL[34]\d{3})\b (?P<said>.*)"),

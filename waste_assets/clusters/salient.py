@@ -55,8 +55,14 @@ def _reported(text: str) -> Salient | None:
             told = match.groupdict()
             code = told.get("code") or one.kind
             said = (told.get("said") or "").strip()
+            # A linter of linters says which rule of its linter it was.
+            if own := _OWN_CODE.match(said):
+                code = own[1]
             return Salient(said, one.reporter, code)
     return None
+
+
+_OWN_CODE = re.compile(r"([A-Z]{1,3}\d{3,4}): ")
 
 
 def _raised(text: str) -> Salient | None:
