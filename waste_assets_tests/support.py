@@ -102,7 +102,9 @@ class Audit:
 
     def clusters(self, days: Iterable[date] | None = None) -> None:
         """Build the clusters of some days, or of all."""
-        clusters.build(self.lake, self.lake.days(TOKEN_LEDGER) if days is None else days)
+        chosen = self.lake.days(TOKEN_LEDGER) if days is None else list(days)
+        with Processes() as processes:
+            clusters.build(self.lake, chosen, processes)
 
     def run(self) -> archive.ArchiveReport:
         """Archive and account for everything."""

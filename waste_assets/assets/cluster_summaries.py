@@ -20,6 +20,7 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.partitions import daily, days_of, one_run
+from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
 
@@ -54,7 +55,8 @@ def cluster_summaries(
         migrate(lake, Registry(state))
     finally:
         state.close()
-    stage.build(lake, days, Task("Clustering", len(days)).advance)
+    with Processes() as processes:
+        stage.build(lake, days, processes, watch=lambda label, total: Task(label, total).advance)
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for table in CLUSTER_TABLES:

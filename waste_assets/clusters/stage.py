@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -31,6 +31,7 @@ from waste_assets.lake.tables import (
     TOKEN_LEDGER,
     TOOL_CALLS,
 )
+from waste_assets.processes import Processes
 from waste_assets.redaction import redact
 
 #: Changed when clusters have to be made anew although no other code has changed.
@@ -82,6 +83,9 @@ _READ = {
 #: Days are built together up to so many failures, which are in memory at once.
 _BATCH_ROWS = 5_000
 _FETCHED = 2_000
+#: Transcript that takes as long to read as a failure takes here: says whether there is enough work
+#: for several processes.
+_BYTES_PER_FAILURE = 12_000
 #: What of a telling line is kept as an example.
 _EXAMPLE_CHARS = 200
 
@@ -126,7 +130,10 @@ def stale_days(lake: Lake) -> set[date]:
 
 
 def build(
-    lake: Lake, days: Iterable[date], done: Callable[[int], None] = lambda count: None
+    lake: Lake,
+    days: Iterable[date],
+    processes: Processes,
+    watch: Callable[[str, int], Callable[[int], None]] = lambda label, total: lambda done: None,
 ) -> None:
     """Build and write the clusters of `days`; days without flags have none.
 
@@ -134,30 +141,36 @@ def build(
         OSError, duckdb.Error: the lake cannot be read or written.
     """
     held = sorted(set(lake.days(TOKEN_LEDGER)).intersection(days))
+    batches = list(_batches(lake, held))
+    counted = [rows * _BYTES_PER_FAILURE for _, rows in batches]
+    function = partial(_build_batch, lake)
+    tasks = [batch for batch, _ in batches]
+    processes.each(function, tasks, counted, watch("Clustering", sum(counted)))
+
+
+def _build_batch(lake: Lake, days: list[date]) -> None:
+    notes = {day: {_INPUTS: inputs(lake, day), _RULES: rules()} for day in days}
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "384MB"}) as con:
-        for batch in _batches(lake, held):
-            notes = {day: {_INPUTS: inputs(lake, day), _RULES: rules()} for day in batch}
-            rows = failure_clusters(con, lake, batch)
-            sums = _summaries(con, rows)
-            for day in batch:
-                lake.write(FAILURE_CLUSTERS, day, _of_day(rows, day), notes[day])
-                # The sums come last: their notes say that a day is done.
-                lake.write(CLUSTER_SUMMARIES, day, _of_day(sums, day), notes[day])
-            done(len(batch))
+        rows = failure_clusters(con, lake, days)
+        sums = _summaries(con, rows)
+    for day in days:
+        lake.write(FAILURE_CLUSTERS, day, _of_day(rows, day), notes[day])
+        # The sums come last: their notes say that a day is done.
+        lake.write(CLUSTER_SUMMARIES, day, _of_day(sums, day), notes[day])
 
 
-def _batches(lake: Lake, days: Iterable[date]) -> Iterator[list[date]]:
-    """Days that are built together: a few failures cost less than to begin."""
+def _batches(lake: Lake, days: Iterable[date]) -> Iterator[tuple[list[date], int]]:
+    """Days that are built together, and their failures: few cost less than to begin."""
     batch: list[date] = []
     size = 0
     for day in days:
         batch.append(day)
         size += sum(pq.read_metadata(part).num_rows for part in lake.parts(FAILED_CALLS, [day]))
         if size >= _BATCH_ROWS:
-            yield batch
+            yield batch, size
             batch, size = [], 0
     if batch:
-        yield batch
+        yield batch, size
 
 
 def _of_day(rows: pa.Table, day: date) -> pa.Table:

@@ -109,7 +109,9 @@ def test_processes_that_build_different_days_at_once_give_the_same_bytes(audit: 
     program = (
         "import sys; from datetime import date; from pathlib import Path\n"
         "from waste_assets.clusters import stage; from waste_assets.lake.lake import Lake\n"
-        "stage.build(Lake(Path(sys.argv[1])), [date.fromisoformat(d) for d in sys.argv[2:]])"
+        "from waste_assets.processes import Processes\n"
+        "days = [date.fromisoformat(d) for d in sys.argv[2:]]\n"
+        "stage.build(Lake(Path(sys.argv[1])), days, Processes(1))"
     )
     # One day is built by both.
     shares = (days[::2], [*days[1::2], days[0]])
