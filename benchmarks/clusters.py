@@ -43,7 +43,7 @@ def problems(count: int, rng: random.Random) -> list[tuple[str, str]]:
     return [
         (
             f"{_word(rng)}{number}",
-            f"{_word(rng)} {_word(rng)} failed: '{{word}}' {_word(rng)} of {_word(rng)} at {{path}}",
+            f"{_word(rng)} {_word(rng)} failed: '{{word}}' {_word(rng)} of {_word(rng)} {{path}}",
         )
         for number in range(count)
     ]

@@ -14,6 +14,8 @@ from waste_assets.accounting.ledger import CATEGORIES, PRECEDENCE
 from waste_assets.detectors.evaluate import read_gold
 from waste_assets.detectors.score import score
 from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    FAILURE_CLUSTERS,
     HEURISTIC_FLAGS,
     LINE_USAGE,
     PARSED_TURNS,
@@ -150,3 +152,11 @@ def test_the_detectors_agree_with_people(audit: Audit) -> None:
     assert found.flagged_none.value < 0.05
     assert found.cause.value >= 0.85
     assert found.fault.value >= 0.85
+
+
+def test_a_hundred_clusters_hold_most_failures(audit: Audit) -> None:
+    rows = audit.rows(FAILURE_CLUSTERS)
+    assert len(rows) == audit.table(FAILED_CALLS).num_rows > 0
+    sizes = Counter(row["cluster_id"] for row in rows)
+    assert sum(size for _, size in sizes.most_common(100)) >= 0.8 * len(rows)
+    assert not [row for row in rows if "/home/" in row["template"] or "/Users/" in row["template"]]

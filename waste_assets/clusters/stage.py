@@ -151,6 +151,8 @@ def build(
 def _build_batch(lake: Lake, days: list[date]) -> None:
     notes = {day: {_INPUTS: inputs(lake, day), _RULES: rules()} for day in days}
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "384MB"}) as con:
+        # Rows are fetched while Python works on them: DuckDB would show that as a slow query.
+        con.execute("SET enable_progress_bar = false")
         rows = failure_clusters(con, lake, days)
         sums = _summaries(con, rows)
     for day in days:
