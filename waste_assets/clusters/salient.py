@@ -29,6 +29,8 @@ def salient(text: str, tail: str = "", known_by: re.Pattern[str] | None = None) 
 
     `known_by` is the pattern of the rule that knew the cause.
     """
+    if tail:
+        text, tail = _whole_lines(text, tail)
     head = _plain(text)
     whole = f"{head}\n{_plain(tail)}" if tail else head
     return (
@@ -37,6 +39,20 @@ def salient(text: str, tail: str = "", known_by: re.Pattern[str] | None = None) 
         or _matched(head, known_by)
         or Salient(_telling(head, whole))
     )
+
+
+def _whole_lines(text: str, tail: str) -> tuple[str, str]:
+    """Beginning and end of a long result without the lines that were cut.
+
+    Half a line is no message, and half a secret cannot be told from a word.
+    """
+    head, _, cut = text.rpartition("\n")
+    if all(map(_is_noise, head.splitlines())):
+        head = f"{head}\n{_LAST_WORD.sub('', cut)}"
+    return head, tail.partition("\n")[2]
+
+
+_LAST_WORD = re.compile(r"\S*\Z")
 
 
 def _plain(text: str) -> str:

@@ -10,6 +10,7 @@ from waste_assets.clusters.fingerprint import template
 from waste_assets.clusters.salient import salient
 from waste_assets.detectors.cause_rules import RULES
 from waste_assets.detectors.causes import attempt_of, rule_of
+from waste_assets.redaction import redact
 
 TRACEBACK = """Exit code 1
 Traceback (most recent call last):
@@ -64,6 +65,19 @@ def test_of_a_long_result_the_end_tells() -> None:
     )
     assert salient(head[:1_000]).reporter is None
     assert salient(head[:1_000], tail).code == "KeyError"
+
+
+def test_what_was_cut_through_is_left_out_for_it_may_be_half_a_secret() -> None:
+    secret = "ghp_" + "h7Wq2" * 8
+    result = "Exit code 1\n" + "step done\n" * 98 + f"key {secret} was refused\nfatal: no access\n"
+    for cut in range(990, 1_035):
+        for text in (result[:cut], "Exit code 1\n" + "word " * 195 + result[cut - 30 : cut]):
+            for tail in (result[-cut + 980 :], "x" * 9 + result[cut - 25 :]):
+                found = family(Failed("Bash", None, text, tail, "./go"))
+                shown = " ".join((found.title, found.template, redact(found.line))).lower()
+                assert "h7wq2" not in shown
+    one_line = salient("Exit code 1\nfatal: " + "long " * 198 + "wor", "d and so on")
+    assert one_line.line.startswith("fatal: long long") and not one_line.line.endswith("wor")
 
 
 @pytest.mark.parametrize(
