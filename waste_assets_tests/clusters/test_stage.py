@@ -19,6 +19,7 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.mart.tables import CLUSTER_DAYS, CLUSTERS
 from waste_assets.sample import Conversation, conversation
+from waste_assets.settings import SHOW_EXAMPLES, Settings
 from waste_assets_tests.support import Audit
 
 MISSING = "<tool_use_error>File does not exist.</tool_use_error>"
@@ -183,6 +184,15 @@ def test_small_groups_show_no_text_unless_a_setting_allows_it(audit: Audit) -> N
     told = " ".join(text for row in shown for text in row["examples"])
     assert "gate is shut" in told and "Q7x" not in told
     assert not any("Q7x" in str(value) for row in shown for value in row.values())
+
+
+def test_the_setting_is_yes_or_no_and_is_handed_on_to_other_processes() -> None:
+    assert not Settings.from_environment({}).show_examples
+    allowed = Settings.from_environment({SHOW_EXAMPLES: "Yes"})
+    assert allowed.show_examples
+    assert Settings.from_environment(allowed.to_environment()).show_examples
+    with pytest.raises(ValueError, match=SHOW_EXAMPLES):
+        Settings.from_environment({SHOW_EXAMPLES: "maybe"})
 
 
 @pytest.mark.parametrize(("homes", "projects"), [(("dev", "dev"), "ab"), (("dev", "ann"), "aa")])
