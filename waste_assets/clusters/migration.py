@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 
 import duckdb
 
@@ -18,7 +19,6 @@ from waste_assets.clusters.registry import Lost, Registry
 from waste_assets.clusters.stage import failure_clusters, rules, rules_of
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import FAILURE_CLUSTERS
-from waste_assets.settings import FIRST_DAY
 
 #: A new cluster that holds this share of an old one's calls is the same.
 OVERLAP = 0.5
@@ -32,7 +32,7 @@ def migrate(lake: Lake, registry: Registry) -> bool:
         OSError, duckdb.Error: the lake cannot be read.
     """
     current = rules()
-    with lake.lock(FAILURE_CLUSTERS, FIRST_DAY, FIRST_DAY):
+    with lake.lock(FAILURE_CLUSTERS, date.min, date.min):
         by_day = {day: rules_of(lake, day) for day in lake.days(FAILURE_CLUSTERS)}
         days = [day for day, made_by in by_day.items() if made_by != current]
         if not days or any(one.to_rules == current for one in registry.migrations()):
