@@ -31,7 +31,8 @@ def clustered(one: Occurrence) -> Family:
     """Ours: the cause rule as the flags stage finds it, then the family."""
     rule = rule_of(attempt_of(one.tool, one.result, one.command))
     known = None if rule.id.startswith("other/unknown") or rule.id == "other/status@1" else rule.id
-    return family(Failed(one.tool, known, one.result[:1_000], one.result[-1_000:], one.command))
+    tail = one.result[-1_000:] if len(one.result) > 1_000 else ""
+    return family(Failed(one.tool, known, one.result[:1_000], tail, one.command))
 
 
 def ours(calls: Sequence[Occurrence]) -> list[str]:
