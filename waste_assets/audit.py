@@ -117,7 +117,16 @@ def _brought_up_to_date(
         for _ in range(_ROUNDS):
             found, unlisted = discover(roots)
             before = identity(settings, found, unlisted)
-            made = plan(lake, state, bi, found, calendar, detector_settings, names=settings.names)
+            made = plan(
+                lake,
+                state,
+                bi,
+                found,
+                calendar,
+                detector_settings,
+                names=settings.names,
+                show_examples=settings.show_examples,
+            )
             days = sorted(
                 day
                 for day in made.days

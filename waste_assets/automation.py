@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from waste_assets.assets.parsed_turns import TABLES
-from waste_assets.lake.tables import FLAG_TABLES
+from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES
 from waste_assets.partitions import daily
 from waste_assets.plan import plan
 from waste_assets.resources.data_root import DataRoot
@@ -30,7 +30,9 @@ publish_job = dg.define_asset_job(
     "publish",
     # With the checks of all that it is made from: what one of them has stopped stays stopped.
     selection=dg.AssetSelection.groups("publish")
-    | dg.AssetSelection.checks_for_assets(*(table.name for table in (*TABLES, *FLAG_TABLES))),
+    | dg.AssetSelection.checks_for_assets(
+        *(table.name for table in (*TABLES, *FLAG_TABLES, *CLUSTER_TABLES))
+    ),
     description="Check all days, and publish the BI database again from what is built.",
 )
 
@@ -74,6 +76,7 @@ def changed_transcripts(
             data_root.calendar,
             data_root.detector_settings,
             names=data_root.names,
+            show_examples=data_root.show_examples,
         )
     finally:
         state.close()

@@ -6,6 +6,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.assets.audit_report import audit_report
+from waste_assets.assets.cluster_summaries import cluster_summaries
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
@@ -20,7 +21,14 @@ from waste_assets.settings import Settings
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything, for one data root and its sources."""
     return dg.Definitions(
-        assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart, audit_report],
+        assets=[
+            raw_sessions,
+            parsed_turns,
+            heuristic_flags,
+            cluster_summaries,
+            waste_mart,
+            audit_report,
+        ],
         asset_checks=[*ASSET_CHECKS, *WATCHES],
         jobs=[audit_job, publish_job],
         schedules=[daily_audit],
@@ -32,6 +40,7 @@ def definitions(settings: Settings) -> dg.Definitions:
                 prefix_budget=settings.prefix_budget,
                 result_cap=settings.result_cap,
                 names=settings.names,
+                show_examples=settings.show_examples,
             ),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.

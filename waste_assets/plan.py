@@ -11,12 +11,14 @@ from pathlib import Path
 import duckdb
 
 from waste_assets.accounting import turns
+from waste_assets.clusters import stage as clusters
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
-from waste_assets.mart.publish import beside, inputs, published_inputs
+from waste_assets.mart.beside import beside
+from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.report.inputs import report_inputs, reported_inputs
 from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
@@ -55,6 +57,7 @@ def plan(
     detector_settings: DetectorSettings,
     *,
     names: bool = False,
+    show_examples: bool = False,
 ) -> Plan:
     """Compare the sources with what was built from them.
 
@@ -85,7 +88,9 @@ def plan(
             touched.add(_session(entry.transcript))
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
-    made.publish = published_inputs(bi) != inputs(lake, beside(state, names=names))
+    made.days |= clusters.stale_days(lake)
+    other = beside(lake, state, names=names, show_examples=show_examples)
+    made.publish = published_inputs(bi) != inputs(lake, other)
     current = report_inputs(bi, calendar.zone.key)
     made.report = made.publish or reported_inputs(bi.with_name("report")) != current
     return made

@@ -19,6 +19,7 @@ TIME_ZONE = "WASTE_ASSETS_TIMEZONE"
 PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
 RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
 NAMES = "WASTE_ASSETS_NAMES"
+SHOW_EXAMPLES = "WASTE_ASSETS_SHOW_EXAMPLES"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 
@@ -36,6 +37,8 @@ class Settings:
     result_cap: int = 8_000
     #: Remedies may name files and programs that only one project has.
     names: bool = False
+    #: Publish example text also of clusters of one project or one person.
+    show_examples: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -49,6 +52,7 @@ class Settings:
             _tokens(environ, PREFIX_BUDGET, cls.prefix_budget),
             _tokens(environ, RESULT_CAP, cls.result_cap),
             _names(environ),
+            _yes(environ, SHOW_EXAMPLES),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -60,6 +64,7 @@ class Settings:
             PREFIX_BUDGET: str(self.prefix_budget),
             RESULT_CAP: str(self.result_cap),
             NAMES: "all" if self.names else "shared",
+            SHOW_EXAMPLES: "yes" if self.show_examples else "",
         }
 
 
@@ -77,3 +82,12 @@ def _tokens(environ: Mapping[str, str], name: str, default: int) -> int:
     if not given.isdecimal():
         raise ValueError(f"{name} is {given!r}: give a number of tokens, or leave it out.")
     return int(given)
+
+
+def _yes(environ: Mapping[str, str], name: str) -> bool:
+    given = environ.get(name, "").strip().lower()
+    if given in ("", "no", "0", "false"):
+        return False
+    if given in ("yes", "1", "true"):
+        return True
+    raise ValueError(f"{name} is {given!r}: give yes or no, or leave it out.")

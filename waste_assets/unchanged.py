@@ -85,7 +85,7 @@ def note(data_root: Path, current: str, until: float | None, told: dict[str, Any
 
 
 def forget(data_root: Path) -> None:
-    """The next audit plans: something has changed that none of these files shows."""
+    """Let the next audit plan: what is published rests on something that is not a file."""
     with suppress(OSError):
         (data_root / _NAME).unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from waste_assets.accounting import turns
 from waste_assets.accounting.prices import Rates, price_of
+from waste_assets.clusters import stage as clusters
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.lake.lake import Lake
@@ -26,10 +27,12 @@ from waste_assets.lake.tables import (
     LINE_TABLES,
     PARSED_TURNS,
     RAW_SESSIONS,
+    TOKEN_LEDGER,
     TURN_TABLES,
     Table,
 )
-from waste_assets.mart.publish import Beside, beside, publish
+from waste_assets.mart.beside import Beside, beside
+from waste_assets.mart.publish import publish
 from waste_assets.plan import Plan, plan
 from waste_assets.processes import Processes
 from waste_assets.report.site import Written, write_report
@@ -92,10 +95,17 @@ class Audit:
             turns.build(self.lake, chosen, self.calendar, processes)
 
     def flags(self, days: Iterable[date] | None = None) -> None:
-        """Build the flags and the ledger of some days, or of all."""
+        """Build the flags, the ledger and the clusters of some days, or of all."""
         chosen = self.lake.days(PARSED_TURNS) if days is None else list(days)
         with Processes() as processes:
             flags.build(self.lake, chosen, DetectorSettings(), processes)
+        self.clusters(chosen)
+
+    def clusters(self, days: Iterable[date] | None = None) -> None:
+        """Build the clusters of some days, or of all."""
+        chosen = self.lake.days(TOKEN_LEDGER) if days is None else list(days)
+        with Processes() as processes:
+            clusters.build(self.lake, chosen, processes)
 
     def run(self) -> archive.ArchiveReport:
         """Archive and account for everything."""
@@ -112,15 +122,15 @@ class Audit:
         finally:
             state.close()
 
-    def publish(self) -> None:
+    def publish(self, *, show_examples: bool = False) -> None:
         """Build the BI files."""
-        publish(self.lake, self.bi, date(2026, 11, 22), self.beside())
+        publish(self.lake, self.bi, date(2026, 11, 22), self.beside(show_examples=show_examples))
 
-    def beside(self, *, names: bool = False) -> Beside:
+    def beside(self, *, names: bool = False, show_examples: bool = False) -> Beside:
         """What is published and not from the lake."""
         state = State(self.data)
         try:
-            return beside(state, names=names)
+            return beside(self.lake, state, names=names, show_examples=show_examples)
         finally:
             state.close()
 

@@ -16,6 +16,8 @@ from waste_assets.accounting.ledger import CATEGORIES, PRECEDENCE
 from waste_assets.detectors.evaluate import read_gold
 from waste_assets.detectors.score import score
 from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    FAILURE_CLUSTERS,
     HEURISTIC_FLAGS,
     LINE_USAGE,
     PARSED_TURNS,
@@ -190,3 +192,11 @@ def test_the_report_of_real_sessions_adds_up_and_nothing_in_it_acts(audit: Audit
         }
         assert not re.search(r"/(?:home|Users)/[a-z]", text)
         assert {one.tag for one in Page(text).elements}.isdisjoint(("script", "img", "iframe"))
+
+
+def test_a_hundred_clusters_hold_most_failures(audit: Audit) -> None:
+    rows = audit.rows(FAILURE_CLUSTERS)
+    assert len(rows) == audit.table(FAILED_CALLS).num_rows > 0
+    sizes = Counter(row["cluster_id"] for row in rows)
+    assert sum(size for _, size in sizes.most_common(100)) >= 0.8 * len(rows)
+    assert not [row for row in rows if "/home/" in row["template"] or "/Users/" in row["template"]]

@@ -72,6 +72,7 @@ _TAKEN = {
                 ),
                 "result_kind": "subtype",
                 "result_text": "excerpt",
+                "result_tail": "excerpt_tail",
                 "result_ts": "ts",
                 "result_chars": "chars",
                 "result_hash": "content_hash",

@@ -6,12 +6,13 @@ import dagster as dg
 import duckdb
 
 from waste_assets.assets.described import OWNERS, column_schema, records, small_table
-from waste_assets.lake.tables import FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
-from waste_assets.mart.publish import beside, publish
+from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
+from waste_assets.mart.beside import beside
+from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
 
-_WASTE = tuple(table.name for table in FLAG_TABLES)
+_WASTE = tuple(table.name for table in (*FLAG_TABLES, *CLUSTER_TABLES))
 
 
 @dg.asset(
@@ -32,12 +33,12 @@ def waste_mart(
     context: dg.AssetExecutionContext, data_root: DataRoot
 ) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
-    state = data_root.state()
+    lake, state = data_root.lake, data_root.state()
     try:
-        known = beside(state, names=data_root.names)
+        known = beside(lake, state, names=data_root.names, show_examples=data_root.show_examples)
     finally:
         state.close()
-    publish(data_root.lake, data_root.bi, datetime.now(UTC).date(), known)
+    publish(lake, data_root.bi, datetime.now(UTC).date(), known)
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
         (totals,) = records(con.execute(_TOTALS))
         (wasted,) = records(con.execute(_WASTED))

@@ -1,6 +1,7 @@
 """Data-quality suites, one file a stage: what must hold of the data, and what to do if not."""
 
 from waste_assets.checks.audit_report import audit_report_checks
+from waste_assets.checks.cluster_summaries import cluster_summaries_checks
 from waste_assets.checks.daily_life import alerts, archived_before_cleanup
 from waste_assets.checks.heuristic_flags import heuristic_flags_checks
 from waste_assets.checks.parsed_turns import parsed_turns_checks
@@ -12,6 +13,7 @@ ASSET_CHECKS = [
     raw_sessions_checks,
     parsed_turns_checks,
     heuristic_flags_checks,
+    cluster_summaries_checks,
     waste_mart_checks,
     audit_report_checks,
 ]

@@ -18,6 +18,8 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.mart.tables import (
+    CLUSTER_DAYS,
+    CLUSTERS,
     COVERAGE,
     DAILY_USAGE,
     DAILY_WASTE,
@@ -306,6 +308,39 @@ def _attach(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[da
         con.execute(f"CREATE TEMP VIEW twin_{table.name} AS FROM read_parquet('{twin}')")
 
 
+_UNLIKE_CLUSTERS = f"""
+WITH published AS (
+    SELECT day, sum(occurrences)::BIGINT AS calls, sum(usd) AS usd
+    FROM bi.{CLUSTER_DAYS.name}
+    GROUP BY day
+),
+failed AS (
+    SELECT day, count(*) AS calls, sum(usd) AS usd
+    FROM failed_calls
+    GROUP BY day
+)
+SELECT day, p.calls AS published_calls, f.calls AS lake_calls, NULL::VARCHAR AS cluster_id
+FROM published AS p
+FULL JOIN failed AS f USING (day)
+WHERE p.calls IS DISTINCT FROM f.calls OR NOT abs(p.usd - f.usd) <= 1e-6
+UNION ALL
+SELECT NULL::DATE, d.calls, c.occurrences, cluster_id
+FROM bi.{CLUSTERS.name} AS c
+FULL JOIN (
+    SELECT cluster_id, sum(occurrences)::BIGINT AS calls, sum(usd) AS usd
+    FROM bi.{CLUSTER_DAYS.name}
+    GROUP BY cluster_id
+) AS d USING (cluster_id)
+WHERE d.calls IS DISTINCT FROM c.occurrences OR NOT abs(d.usd - c.usd) <= 1e-6
+"""
+_SHOWN_THOUGH_PRIVATE = f"""
+SELECT NULL::DATE AS day, cluster_id, title, projects, people, examples
+FROM bi.{CLUSTERS.name}
+WHERE examples IS NOT NULL
+    AND (is_private OR projects < 2 OR people < 2)
+    AND (SELECT value FROM bi.meta WHERE key = 'show_examples') <> 'true'
+"""
+
 SUITE = Suite(
     "waste_mart",
     checks=(
@@ -395,12 +430,33 @@ SUITE = Suite(
         ),
         Check(
             _ASSET,
+            "clusters_equal_lake",
+            "The clusters of each day count the lake's failed calls, and add up to all days.",
+            f"bi.{CLUSTER_DAYS.name}",
+            _UNLIKE_CLUSTERS,
+            "clusters",
+            "have other totals than the lake's failed calls",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
             "remedies_complete",
             "Every remedy says what to change, and where.",
             f"(SELECT NULL::DATE AS day FROM bi.{REMEDIES.name})",
             _EMPTY_REMEDIES,
             "remedies",
             "lack the change or its place",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
+            "small_groups_private",
+            "Of a cluster of one project or one home no example is published, unless that is "
+            "allowed.",
+            f"(SELECT NULL::DATE AS day FROM bi.{CLUSTERS.name})",
+            _SHOWN_THOUGH_PRIVATE,
+            "clusters",
+            "show what the results of one project or one person say",
             _REPUBLISH,
         ),
         Check(

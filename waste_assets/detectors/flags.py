@@ -23,7 +23,7 @@ import pyarrow as pa
 from waste_assets.accounting import footers
 from waste_assets.accounting.claims import basis_of, whole_call
 from waste_assets.accounting.conversation import Call, Conversation, Response, Session
-from waste_assets.accounting.ledger import Observation, Settlement, settle
+from waste_assets.accounting.ledger import Cost, Observation, Settlement, settle
 from waste_assets.accounting.sessions import sessions
 from waste_assets.accounting.text_sizes import text_sizes
 from waste_assets.collector import at_rest
@@ -245,7 +245,7 @@ def _add_failures(
 ) -> None:
     for (call, failure), cost in zip(failed, settlement.observed, strict=True):
         if call.response.day in rows:
-            rows.add(call.response.day, _failure_row(call, failure, cost.usd_direct))
+            rows.add(call.response.day, _failure_row(call, failure, cost))
 
 
 def _add_shares(session: Session, settlement: Settlement, rows: _Rows) -> None:
@@ -274,7 +274,7 @@ def _ledger_rows(response: Response, settlement: Settlement) -> Iterator[dict[st
         }
 
 
-def _failure_row(call: Call, failure: causes.Failure, usd: float) -> dict[str, Any]:
+def _failure_row(call: Call, failure: causes.Failure, cost: Cost) -> dict[str, Any]:
     return {
         **_place(call.response),
         "ts": call.ts,
@@ -284,7 +284,8 @@ def _failure_row(call: Call, failure: causes.Failure, usd: float) -> dict[str, A
         "cause": failure.cause,
         "fault": failure.fault,
         "cause_rule": failure.rule if failure.is_known else None,
-        "usd": usd,
+        "tokens": cost.tokens,
+        "usd": cost.usd_direct,
         "transcript": call.transcript,
         "line_no": call.line_no,
         "result_transcript": call.result_transcript,

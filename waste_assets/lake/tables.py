@@ -207,6 +207,7 @@ LINE_BLOCKS = Table(
             "First characters: 1,000 of a call's input (JSON) and of a failed result, 300 of "
             "another result.",
         ),
+        Column("excerpt_tail", pa.string(), "Last 1,000 characters of a failed result, if longer."),
         Column("first_line", pa.int32(), "First line of the file that a result shows, from 1."),
         Column("shown_lines", pa.int32(), "Lines of the file that a result shows."),
         Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
@@ -382,6 +383,7 @@ TOOL_CALLS = Table(
         Column("result_hash", pa.string(), "Hash of the result: equal result, equal hash."),
         Column("result_kind", LABEL, "`toolUseResult.type` or its status, e.g. file_unchanged."),
         Column("result_text", pa.string(), "First 300 characters of a result, 1,000 of a failed."),
+        Column("result_tail", pa.string(), "Last 1,000 characters of a failed result, if longer."),
         Column("first_line", pa.int32(), "First line of the file that the result shows, from 1."),
         Column("shown_lines", pa.int32(), "Lines of the file that the result shows."),
         Column("file_lines", pa.int32(), "Lines of the file; items of a list that was sent."),
@@ -538,6 +540,7 @@ FAILED_CALLS = Table(
         _required("cause", LABEL, "Cause family; 'other' where no rule knows it."),
         _required("fault", LABEL, "infrastructure, harness, model, user or feedback."),
         Column("cause_rule", LABEL, "The rule that knew, with its version; NULL: none did."),
+        _tokens("tokens", "What it left in later prompts and its output, each token once."),
         _required(
             "usd", pa.float64(), "Output of the call, and what it left in later prompts.", "USD"
         ),
@@ -570,9 +573,80 @@ TEXT_SIZES = Table(
     SMALL,
 )
 
+_CLUSTER = _required(
+    "cluster_id", LABEL, "The problem: a function of the call's text, its tool and the rules."
+)
+_TEMPLATE = _required("template", pa.string(), "The message, masked; empty: it says nothing.")
+
+
+def _of_flags(name: str, description: str) -> Column:
+    return _required(name, pa.float64(), description, "USD")
+
+
+_CLUSTER_COSTS = (
+    _tokens("tokens", "Output of the calls, and what they left in later prompts."),
+    _of_flags("usd", "What these tokens cost, whosever fault the failures were."),
+    _of_flags("usd_direct", "Low: what certain and likely flags about the calls own."),
+    _of_flags("usd_avoidable", "High: and the rest of responses that held only wasted calls."),
+)
+
+FAILURE_CLUSTERS = Table(
+    "failure_clusters",
+    "One row for each failed call: which problem it is an occurrence of.",
+    (
+        _required("tool_use_id", LABEL, "The call."),
+        _required("response_id", LABEL, "The response that made it."),
+        _required("session_id", LABEL, "Session of the response."),
+        _AGENT,
+        _PROJECT,
+        Column("person", LABEL, "Home directory of the project; NULL: it lies in none."),
+        _required("ts", TIMESTAMP, "Time of the call."),
+        _required("tool_name", LABEL, "Tool called."),
+        _required("cause", LABEL, "Cause family; 'other' where no rule knows it."),
+        _required("fault", LABEL, "infrastructure, harness, model, user or feedback."),
+        _CLUSTER,
+        _required("fingerprint_id", LABEL, "The message: a hash of the template."),
+        _required("title", LABEL, "What the cluster is known by, made from the rules."),
+        _TEMPLATE,
+        Column("example", pa.string(), "The line that says it, without secrets; NULL: none."),
+        _required("example_rank", LABEL, "Examples are the lowest of a cluster."),
+        *_CLUSTER_COSTS,
+        _TRANSCRIPT,
+        _LINE_NO,
+        Column("result_transcript", LABEL, "Transcript of the result."),
+        Column("result_line_no", pa.int32(), "Line of the result."),
+    ),
+    ("tool_use_id", "response_id"),
+    SMALL,
+)
+
+CLUSTER_SUMMARIES = Table(
+    "cluster_summaries",
+    "One row for each cluster that occurred on the day: how often, where, and at what cost.",
+    (
+        _CLUSTER,
+        _required("title", LABEL, "What the cluster is known by, made from the rules."),
+        _required("template", pa.string(), "Its most frequent message of the day, masked."),
+        _required("cause", LABEL, "Cause family of most of the calls."),
+        _required("fault", LABEL, "Whose fault most of them were."),
+        _required("occurrences", pa.int64(), "Failed calls."),
+        _required("sessions", pa.int64(), "Sessions that they are from."),
+        _required("projects", pa.int64(), "Projects that they are from."),
+        _required("people", pa.int64(), "Homes that these projects lie in."),
+        _required("first_ts", TIMESTAMP, "Time of the first."),
+        _required("last_ts", TIMESTAMP, "Time of the last."),
+        *_CLUSTER_COSTS,
+        _required("examples", pa.list_(pa.string()), "Up to three of the calls."),
+    ),
+    ("cluster_id",),
+    SMALL,
+)
+
 #: The line tables are read from `raw_sessions` alone, day by day, and shared by the rest.
 LINE_TABLES = (LINE_USAGE, LINE_BLOCKS, LINE_COSTS, QUARANTINED_LINES, LINE_COUNTS)
 #: What the turns stage publishes.
 TURN_TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
 #: What the detectors publish.
 FLAG_TABLES = (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS, TEXT_SIZES)
+#: What the clusters stage publishes.
+CLUSTER_TABLES = (FAILURE_CLUSTERS, CLUSTER_SUMMARIES)

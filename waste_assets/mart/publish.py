@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +16,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from waste_assets.clusters.applied import Applied, AppliedRemedies
+from waste_assets.lake.cluster_names import ClusterNames
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.state import State
 from waste_assets.lake.tables import (
+    CLUSTER_SUMMARIES,
     FAILED_CALLS,
+    FAILURE_CLUSTERS,
     HEURISTIC_FLAGS,
     LINE_COSTS,
     LINE_COUNTS,
@@ -33,6 +33,7 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
     Table,
 )
+from waste_assets.mart.beside import NOTHING, Beside
 from waste_assets.mart.fault_shares import fault_shares
 from waste_assets.mart.remedies import cluster_estimates, remedies
 from waste_assets.mart.tables import (
@@ -52,11 +53,13 @@ _SOURCES = {
     "failed_calls": FAILED_CALLS,
     "tool_calls": TOOL_CALLS,
     "text_sizes": TEXT_SIZES,
+    "failure_clusters": FAILURE_CLUSTERS,
 }
 #: In this order: each may read what those before it have made.
 _SCRIPTS = (
     "mart.sql",
     "waste.sql",
+    "clusters.sql",
     "remedies.sql",
     "occurrences.sql",
     "cache_economics.sql",
@@ -66,34 +69,15 @@ _SCRIPTS = (
 _CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
 
 
-@dataclass(frozen=True)
-class Beside:
-    """What the tables are made from beside the lake."""
-
-    #: Remedies that people have applied.
-    applied: tuple[Applied, ...] = ()
-    #: Remedies may name what only one project has.
-    names: bool = False
-
-
-def beside(state: State, *, names: bool = False) -> Beside:
-    """What a data root knows beside its lake."""
-    return Beside(tuple(AppliedRemedies(state).all()), names)
-
-
-#: A lake alone.
-NOTHING = Beside()
-
-
 def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
     """Identity of everything that the BI files are made from."""
     notes = {
         f"{table.name}/{day}": lake.notes(table, day)
-        for table in (PARSED_TURNS, TOKEN_LEDGER)
+        for table in (PARSED_TURNS, TOKEN_LEDGER, CLUSTER_SUMMARIES)
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
-    told.update(repr(beside).encode())
+    told.update(beside.identity.encode())
     for package in _CODE:
         for rules in sorted(files(package).iterdir(), key=lambda path: path.name):
             if rules.name.endswith((".py", ".sql")):
@@ -141,6 +125,7 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
             }
             con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
             con.executemany("INSERT INTO facts VALUES (?, ?)", list(facts.items()))
+            _cluster_names(con, beside.clusters)
             con.begin()
             for script in _SCRIPTS:
                 con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
@@ -177,6 +162,23 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -
         f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
+
+
+def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:
+    con.execute(
+        "CREATE TEMP TABLE cluster_names "
+        "(cluster_id VARCHAR, fingerprint_id VARCHAR, shown_id VARCHAR); "
+        "CREATE TEMP TABLE cluster_titles "
+        "(cluster_id VARCHAR, title VARCHAR, summary VARCHAR, given_by VARCHAR)"
+    )
+    if names.shown:
+        rows = [(*pair, shown) for pair, shown in sorted(names.shown.items())]
+        con.executemany("INSERT INTO cluster_names VALUES (?, ?, ?)", rows)
+    if names.titles:
+        told = [(one, t.title, t.summary, t.by) for one, t in sorted(names.titles.items())]
+        con.executemany("INSERT INTO cluster_titles VALUES (?, ?, ?, ?)", told)
+    shown = "true" if names.show_examples else "false"
+    con.execute("INSERT INTO facts VALUES ('show_examples', ?)", [shown])
 
 
 def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

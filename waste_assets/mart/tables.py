@@ -414,6 +414,88 @@ CLUSTER_ESTIMATES = Table(
     ("kind", "cluster_id"),
 )
 
+_CLUSTER = Column(
+    "cluster_id", pa.string(), "The problem; it keeps its id for ever.", nullable=False
+)
+_CLUSTER_COSTS = (
+    _count("tokens", "Output of the calls, and what they left in later prompts.", "tokens"),
+    _usd("usd", "What these tokens cost, whosever fault the failures were.", nullable=False),
+    _usd("usd_direct", "Low: what certain and likely flags about the calls own.", nullable=False),
+    _usd(
+        "usd_avoidable",
+        "High: and the rest of responses that held only wasted calls.",
+        nullable=False,
+    ),
+)
+CLUSTERS = Table(
+    "clusters",
+    "Why calls failed, as problems that last: how often, where, since when, at what cost. Small "
+    "groups are private: of one project or one home only the masked message is shown.",
+    (
+        _CLUSTER,
+        Column("title", pa.string(), "What it is called.", nullable=False),
+        Column(
+            "title_by", pa.string(), "'automatic', or who gave title and summary.", nullable=False
+        ),
+        Column("summary", pa.string(), "What it is, in a sentence.", nullable=False),
+        Column(
+            "template",
+            pa.string(),
+            "Its most frequent message, masked; may be empty.",
+            nullable=False,
+        ),
+        Column("cause", pa.string(), "Cause family of most of the calls.", nullable=False),
+        Column("fault", pa.string(), "Whose fault most of them were.", nullable=False),
+        Column("tool_name", pa.string(), "Tool of most of them.", nullable=False),
+        _count("occurrences", "Failed calls."),
+        _count("sessions", "Sessions that they are from."),
+        _count("projects", "Projects that they are from."),
+        _count("people", "Homes that these projects lie in."),
+        _count("days", "Days on which it occurred."),
+        Column("first_ts", pa.timestamp("us", tz="UTC"), "Time of the first.", nullable=False),
+        Column("last_ts", pa.timestamp("us", tz="UTC"), "Time of the last.", nullable=False),
+        *_CLUSTER_COSTS,
+        _share("usd_share", "`usd` over the whole bill."),
+        _count("sessions_28d", "Sessions with it in the last 28 days of the data."),
+        _count("sessions_before", "Sessions with it in the 28 days before these."),
+        _count("active_28d", "All sessions of the last 28 days."),
+        _count("active_before", "All sessions of the 28 days before."),
+        _number(
+            "trend",
+            "Share of sessions with it in the last 28 days over that of the 28 before, a half "
+            "added to each count; NULL: one of them has no session.",
+            "ratio",
+        ),
+        _number("trend_low", "Of its 95 % interval.", "ratio"),
+        _number("trend_high", "Of its 95 % interval.", "ratio"),
+        Column("is_private", pa.bool_(), "Seen in one project or home only.", nullable=False),
+        Column(
+            "example_places",
+            pa.list_(pa.string()),
+            "Three of the calls, always the same: transcript:line of the result.",
+            nullable=False,
+        ),
+        Column(
+            "examples",
+            pa.list_(pa.string()),
+            "What their results say, without secrets; NULL where the cluster is private.",
+        ),
+    ),
+    ("cluster_id",),
+)
+CLUSTER_DAYS = Table(
+    "cluster_days",
+    "The clusters by day: they add up to `failures`.",
+    (
+        _DAY,
+        _CLUSTER,
+        _count("occurrences", "Failed calls."),
+        _count("sessions", "Sessions that they are from."),
+        *_CLUSTER_COSTS,
+    ),
+    ("day", "cluster_id"),
+)
+
 MART_TABLES = (
     DAILY_USAGE,
     SESSION_USAGE,
@@ -425,6 +507,8 @@ MART_TABLES = (
     REMEDIES,
     REMEDY_TRACKING,
     CLUSTER_ESTIMATES,
+    CLUSTERS,
+    CLUSTER_DAYS,
     CACHE_ECONOMICS,
     CACHE_REBUILDS,
     TOKENIZER_DRIFT,

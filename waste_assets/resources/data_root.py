@@ -19,6 +19,7 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     prefix_budget: int = Settings.prefix_budget
     result_cap: int = Settings.result_cap
     names: bool = Settings.names
+    show_examples: bool = Settings.show_examples
 
     @property
     def root(self) -> Path:

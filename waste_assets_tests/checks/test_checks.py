@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from waste_assets.assets.audit_report import audit_report
+from waste_assets.assets.cluster_summaries import cluster_summaries
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
@@ -24,6 +25,7 @@ from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.automation import range_tags
 from waste_assets.checks import ASSET_CHECKS, WATCHES, expectations
 from waste_assets.checks import audit_report as report_checks
+from waste_assets.checks import cluster_summaries as cluster_checks
 from waste_assets.checks import heuristic_flags as flag_checks
 from waste_assets.checks import parsed_turns as turn_checks
 from waste_assets.checks import raw_sessions as archive_checks
@@ -34,8 +36,10 @@ from waste_assets.checks.suite import Finding, run, selected
 from waste_assets.definitions import definitions
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
+    CLUSTER_SUMMARIES,
     CONTEXT_BLOCKS,
     FAILED_CALLS,
+    FAILURE_CLUSTERS,
     HEURISTIC_FLAGS,
     LINE_COSTS,
     LINE_COUNTS,
@@ -56,6 +60,7 @@ SUITES = (
     archive_checks.SUITE,
     turn_checks.SUITE,
     flag_checks.SUITE,
+    cluster_checks.SUITE,
     mart_checks.SUITE,
     report_checks.SUITE,
 )
@@ -122,7 +127,14 @@ class Data:
         settings = Settings(self.folder / "data", (self.folder / "source",), self.time_zone)
         given = definitions(settings)
         made = dg.Definitions(
-            assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart, audit_report],
+            assets=[
+                raw_sessions,
+                parsed_turns,
+                heuristic_flags,
+                cluster_summaries,
+                waste_mart,
+                audit_report,
+            ],
             asset_checks=ASSET_CHECKS,
             resources=given.resources,
             jobs=[dg.define_asset_job("some", selection=selection)],
@@ -445,6 +457,49 @@ def no_rule_knows_the_causes(data: Data) -> Row:
         return {"day": DAY}
 
     return data.change(FAILED_CALLS, spoil)
+
+
+@breaks("failure_clusters", "calls_clustered")
+def a_failed_call_is_in_no_cluster(data: Data) -> Row:
+    return data.change(FAILURE_CLUSTERS, lambda rows: place(rows.pop(0), "tool_use_id"))
+
+
+@breaks("failure_clusters", "ids_resolve")
+def two_messages_have_one_fingerprint(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        spoilt_row = {**rows[0], "tool_use_id": "toolu_twin", "template": "~ another message"}
+        rows.append(spoilt_row)
+        return place(spoilt_row, "tool_use_id", "fingerprint_id")
+
+    return data.change(FAILURE_CLUSTERS, spoil)
+
+
+@breaks("failure_clusters", "costs_as_in_ledger")
+def a_clustered_call_costs_more_than_it_did(data: Data) -> Row:
+    usd = data.rows(FAILURE_CLUSTERS)[0]["usd"]
+    return spoilt(FAILURE_CLUSTERS, "tool_use_id", usd=usd + 0.01)(data)
+
+
+@breaks("cluster_summaries", "counts_equal_calls")
+def a_cluster_counts_a_call_too_many(data: Data) -> Row:
+    count = data.rows(CLUSTER_SUMMARIES)[0]["occurrences"]
+    return spoilt(CLUSTER_SUMMARIES, "cluster_id", occurrences=count + 1)(data)
+
+
+@breaks("waste_mart", "clusters_equal_lake")
+def a_cluster_is_published_without_a_day(data: Data) -> Row:
+    ((cluster, day),) = data.ask("SELECT cluster_id, day FROM cluster_days ORDER BY ALL LIMIT 1")
+    data.publish(f"DELETE FROM cluster_days WHERE cluster_id = '{cluster}' AND day = DATE '{day}'")
+    return {"cluster_id": cluster}
+
+
+@breaks("waste_mart", "small_groups_private")
+def an_example_of_one_project_is_published(data: Data) -> Row:
+    ((cluster,),) = data.ask(
+        "SELECT cluster_id FROM clusters WHERE is_private ORDER BY ALL LIMIT 1"
+    )
+    data.publish(f"UPDATE clusters SET examples = ['secret'] WHERE cluster_id = '{cluster}'")
+    return {"cluster_id": cluster}
 
 
 @breaks("waste_mart", "days_equal_lake")

@@ -1,0 +1,43 @@
+"""What the BI tables are made from beside the lake: what people decided, and what they allow."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from waste_assets.clusters.applied import Applied, AppliedRemedies
+from waste_assets.clusters.shown import names as cluster_names
+from waste_assets.lake.cluster_names import NO_NAMES, ClusterNames
+from waste_assets.lake.lake import Lake
+from waste_assets.lake.state import State
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a data root knows beside its lake."""
+
+    #: Remedies that people have applied.
+    applied: tuple[Applied, ...] = ()
+    #: Remedies may name what only one project has.
+    names: bool = False
+    #: Under which cluster failures are shown, and what clusters are called.
+    clusters: ClusterNames = NO_NAMES
+
+    @property
+    def identity(self) -> str:
+        """Equal knowledge, equal publication."""
+        told = repr((self.applied, self.names, self.clusters.identity))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+#: A lake alone.
+NOTHING = Beside()
+
+
+def beside(lake: Lake, state: State, *, names: bool = False, show_examples: bool = False) -> Beside:
+    """Read it, of now; `names` and `show_examples` say what may be told of a single project."""
+    return Beside(
+        tuple(AppliedRemedies(state).all()),
+        names,
+        cluster_names(lake, state, show_examples=show_examples),
+    )
