@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -20,12 +19,9 @@ from waste_assets.lake.state import State
 from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
-from waste_assets.transcripts.days import Calendar, canonical_timestamp
+from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
-from waste_assets.transcripts.lines import timestamp_of
-
-_PEEK = 16 << 10
-_STAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z+-]{16,32})"')
+from waste_assets.transcripts.peek import peeked_stamps
 
 
 @dataclass
@@ -106,15 +102,9 @@ def _peek(
     grown = entry is not None and file.size > entry.size
     start = entry.size - entry.pending_bytes if entry and grown else 0
     try:
-        with open(file.path, "rb") as handle:
-            handle.seek(start)
-            head = handle.read(_PEEK)
-            end = max(start + len(head), file.size - _PEEK)
-            handle.seek(end)
-            tail = handle.read(_PEEK)
+        stamps = peeked_stamps(file.path, start, file.size)
     except OSError:
         return set()
-    stamps = [*_stamps(head, whole_start=True), *_stamps(tail, whole_start=False)]
     days = sorted({calendar.day(stamp) for stamp in stamps})
     if entry is not None and not grown:
         days += list(entry.days)
@@ -122,18 +112,6 @@ def _peek(
         days = [by_mtime]
     sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
     return set(_between(max(min(days), FIRST_DAY), max(days)))
-
-
-def _stamps(data: bytes, *, whole_start: bool) -> list[str]:
-    """Timestamps of the whole lines in a stretch of a file; of a part of a line, any in it."""
-    lines = data.split(b"\n")
-    whole = lines[:-1] if whole_start else lines[1:]
-    found = [canonical_timestamp(stamp) for line in whole if (stamp := timestamp_of(line))]
-    stamps = [stamp for stamp in found if stamp]
-    if stamps:
-        return stamps
-    inside = [canonical_timestamp(match.decode()) for match in _STAMP.findall(data)]
-    return [stamp for stamp in inside if stamp]
 
 
 def _between(first: date, last: date) -> Iterable[date]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 #: Less than this is done sooner than processes start.
 _WORTH_A_PROCESS = 48 << 20
@@ -35,29 +36,34 @@ class Processes:
 
     def each(
         self,
-        function: Callable[[T], None],
+        function: Callable[[T], U],
         tasks: Sequence[T],
         sizes: Sequence[int],
         progress: Callable[[int], None] = lambda done: None,
-    ) -> None:
+    ) -> list[U]:
         """Call `function` with each task, the largest first; `sizes` are in bytes to be read.
+
+        Returns what it gives, in the order of the tasks.
 
         Raises:
             Whatever the function raises; what has not begun by then never does.
         """
         ordered = sorted(range(len(tasks)), key=lambda i: (-sizes[i], i))
         if self._count < 2 or len(tasks) < 2 or sum(sizes) < _WORTH_A_PROCESS:
+            done = {}
             for i in ordered:
-                function(tasks[i])
+                done[i] = function(tasks[i])
                 progress(sizes[i])
-            return
+            return [done[i] for i in range(len(tasks))]
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._count, context, _prepare)
-        futures = {self._pool.submit(function, tasks[i]): sizes[i] for i in ordered}
+        futures = {self._pool.submit(function, tasks[i]): i for i in ordered}
         for future in as_completed(futures):
             future.result()
-            progress(futures[future])
+            progress(sizes[futures[future]])
+        done = {i: future.result() for future, i in futures.items()}
+        return [done[i] for i in range(len(tasks))]
 
 
 def _prepare() -> None:

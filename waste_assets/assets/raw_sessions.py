@@ -5,10 +5,12 @@ import dagster as dg
 from waste_assets.assets.described import OWNERS, table_metadata
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.partitions import daily, days_of, one_run
+from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 from waste_assets.transcripts import archive
+from waste_assets.transcripts.facts import DayFacts
 
 
 @dg.asset(
@@ -30,15 +32,19 @@ def raw_sessions(
     task = Task("Archiving", sum(file.size for file in files))
     state = data_root.state()
     try:
-        report = archive.update(
-            data_root.lake,
-            state,
-            files,
-            days[0],
-            days[-1],
-            data_root.calendar,
-            progress=task.advance,
-        )
+        with Processes() as processes:
+            report = archive.update(
+                data_root.lake,
+                state,
+                files,
+                days[0],
+                days[-1],
+                data_root.calendar,
+                processes=processes,
+                # While the lines are at hand; to read them again would take a third as long.
+                follow=DayFacts,
+                progress=task.advance,
+            )
     finally:
         state.close()
     for path, reason in (*unlisted, *report.unreadable):

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from waste_assets.collector import at_rest
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     LINE_BLOCKS,
@@ -104,6 +105,8 @@ _CALL_CHARS = _ERROR_CHARS = 1_000
 _RESULT_CHARS = 300
 #: What is kept of a call's target.
 TARGET_CHARS = 400
+#: So many rows are turned into columns together.
+_PACKED_ROWS = 4_096
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
 _AGENT_PROGRESS = b"agent_progress"
 _REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
@@ -124,23 +127,41 @@ def is_current(lake: Lake, day: date) -> bool:
 def read_day(lake: Lake, day: date) -> None:
     """Read the facts of one day from the archive and write them; nothing where nothing is held.
 
-    Safe to run in several processes at once: they write the same rows.
+    The archive brings its facts along; here are those that were read by older rules, or not at
+    all. Safe to run in several processes at once: they write the same rows.
     """
     version = contents(lake, day).version
     if not version:
         return
-    facts = _Facts()
+    facts = DayFacts(lake, day)
     with pq.ParquetFile(
         lake.part(RAW_SESSIONS, day), read_dictionary=list(RAW_SESSIONS.packing.repeated)
     ) as file:
         for group in range(file.num_row_groups):
             facts.add(file.read_row_group(group, use_threads=False))
-    notes = {_FROM: version, _RULES: RULES}
-    for table, rows in facts.tables().items():
-        if rows.num_rows:
-            lake.write(table, day, rows, notes)
-        else:
-            lake.remove(table, day)
+    facts.finish(version)
+
+
+class DayFacts:
+    """The facts of one day, from the rows that the archive holds or is about to."""
+
+    def __init__(self, lake: Lake, day: date) -> None:
+        self._lake, self._day = lake, day
+        self._facts = _Facts()
+
+    def add(self, rows: pa.Table) -> None:
+        """Read rows of `raw_sessions`, after those before them."""
+        with at_rest():
+            self._facts.add(rows)
+
+    def finish(self, version: str) -> None:
+        """Write the facts of all these rows, which the archive holds as this version."""
+        notes = {_FROM: version, _RULES: RULES}
+        for table, rows in self._facts.tables().items():
+            if rows.num_rows:
+                self._lake.write(table, self._day, rows, notes)
+            else:
+                self._lake.remove(table, self._day)
 
 
 @dataclass
@@ -223,6 +244,8 @@ class _Facts:
                     transcript, numbers[index], 0, ts, sessions[index], "main", projects[index]
                 )
                 self._line(line, here, counts, paths[index])
+        for rows_of_table in self._rows.values():
+            rows_of_table.pack(_PACKED_ROWS)
 
     def _counts_of(self, transcript: str, path: str) -> _Counts:
         if transcript not in self._counts:
@@ -564,27 +587,36 @@ class _Facts:
 
 
 class _Rows:
-    """Rows of one table, collected as tuples and turned into columns at the end."""
+    """Rows of one table: tuples, and columns as soon as there are many, which take less memory."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._rows: list[tuple[Any, ...]] = []
+        self._columns: list[pa.Table] = []
         self.add = self._rows.append
+
+    def pack(self, at_least: int) -> None:
+        """Turn the tuples into columns, where there are so many."""
+        if len(self._rows) >= at_least:
+            arrays = [
+                _array(list(values), column.type)
+                for values, column in zip(
+                    zip(*self._rows, strict=True), self._table.columns, strict=True
+                )
+            ]
+            self._columns.append(pa.Table.from_arrays(arrays, schema=self._table.schema))
+            self._rows.clear()
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table of the table's schema."""
-        if not self._rows:
-            return self._table.schema.empty_table()
-        columns = zip(*self._rows, strict=True)
-        arrays = [
-            _array(list(values), column.type)
-            for values, column in zip(columns, self._table.columns, strict=True)
-        ]
-        return pa.Table.from_arrays(arrays, schema=self._table.schema)
+        self.pack(1)
+        return pa.concat_tables([self._table.schema.empty_table(), *self._columns])
 
 
 def _labels(column: pa.ChunkedArray) -> list[Any]:
-    """A dictionary-encoded column as a list of values that share their strings."""
+    """A column with few different values as a list of values that share their strings."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
     values: list[Any] = []
     for chunk in column.chunks:
         names = [*chunk.dictionary.to_pylist(), None]
