@@ -21,7 +21,7 @@ from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
-from waste_assets.transcripts.peek import peeked_stamps
+from waste_assets.transcripts.peek import peek
 
 
 @dataclass
@@ -102,7 +102,7 @@ def _peek(
     grown = entry is not None and file.size > entry.size
     start = entry.size - entry.pending_bytes if entry and grown else 0
     try:
-        stamps = peeked_stamps(file.path, start, file.size)
+        stamps = peek(file, start).stamps
     except OSError:
         return set()
     days = sorted({calendar.day(stamp) for stamp in stamps})

@@ -5,10 +5,10 @@ import dagster as dg
 from waste_assets.assets.described import OWNERS, table_metadata
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.partitions import daily, days_of, one_run
-from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
+from waste_assets.resources.workers import Workers
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.facts import DayFacts
 
@@ -24,7 +24,10 @@ from waste_assets.transcripts.facts import DayFacts
     metadata=table_metadata(RAW_SESSIONS),
 )
 def raw_sessions(
-    context: dg.AssetExecutionContext, data_root: DataRoot, source: TranscriptSource
+    context: dg.AssetExecutionContext,
+    data_root: DataRoot,
+    source: TranscriptSource,
+    workers: Workers,
 ) -> dg.MaterializeResult[None]:
     """Merge what the sources hold now with what is archived."""
     days = days_of(context.partition_keys)
@@ -32,19 +35,18 @@ def raw_sessions(
     task = Task("Archiving", sum(file.size for file in files))
     state = data_root.state()
     try:
-        with Processes() as processes:
-            report = archive.update(
-                data_root.lake,
-                state,
-                files,
-                days[0],
-                days[-1],
-                data_root.calendar,
-                processes=processes,
-                # While the lines are at hand; to read them again would take a third as long.
-                follow=DayFacts,
-                progress=task.advance,
-            )
+        report = archive.update(
+            data_root.lake,
+            state,
+            files,
+            days[0],
+            days[-1],
+            data_root.calendar,
+            processes=workers.processes,
+            # While the lines are at hand: to read them once more would take as long again.
+            follow=DayFacts,
+            progress=task.advance,
+        )
     finally:
         state.close()
     for path, reason in (*unlisted, *report.unreadable):

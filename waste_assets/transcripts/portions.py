@@ -15,7 +15,7 @@ from itertools import accumulate
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
-from waste_assets.transcripts.peek import peeked_stamps
+from waste_assets.transcripts.peek import peek
 
 #: What one portion reads, or one day of it: bounds what is held in memory, whatever the range.
 _PORTION_BYTES = 128 << 20
@@ -95,10 +95,12 @@ def _spans(
 
 def _peeked(file: SourceFile, calendar: Calendar) -> list[date]:
     try:
-        stamps = peeked_stamps(file.path, 0, file.size)
+        seen = peek(file)
     except OSError:
-        stamps = []
-    return [calendar.day(stamp) for stamp in stamps] or [_written(file, calendar)]
+        return [_written(file, calendar)]
+    days = [calendar.day(stamp) for stamp in seen.stamps]
+    # A file whose lines have no timestamp lies on the day it was written.
+    return days if seen.of_lines else [*days, _written(file, calendar)]
 
 
 def _written(file: SourceFile, calendar: Calendar) -> date:
