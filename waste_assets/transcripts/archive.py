@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from waste_assets.collector import at_rest
 from waste_assets.lake.catalog import CatalogEntry, session_of
 from waste_assets.lake.lake import Lake, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
@@ -266,7 +267,8 @@ class _Update:
             if entry.days:
                 self._note_session(entry.transcript, min(entry.days))
         wanted = self.wanted(files)
-        with _Background() as pool:
+        # Rows under way are many and never lead back to themselves.
+        with at_rest(), _Background() as pool:
             try:
                 for transcript, group in groupby(wanted, key=lambda file: file.transcript):
                     for entry in self._transcript(transcript, list(group), pool):
@@ -310,7 +312,7 @@ class _Update:
                     project = reading.project
                     known = self._contents.get(piece.day)
                     if len(files) > 1 or (known is not None and transcript in known.held):
-                        held[piece.day].append((file, project, piece))
+                        held[piece.day].append((file, project, piece.kept()))
                     else:
                         self._writer(piece.day, pool).append(transcript, file, project, piece)
             except Unreadable as error:

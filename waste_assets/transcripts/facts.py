@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
+from itertools import pairwise
 from os.path import commonprefix
 from typing import Any
 
@@ -105,6 +106,8 @@ _CALL_CHARS = _ERROR_CHARS = 1_000
 _RESULT_CHARS = 300
 #: What is kept of a call's target.
 TARGET_CHARS = 400
+#: No count in a transcript can mean more.
+_LIMIT = 2**53
 #: So many rows are turned into columns together.
 _PACKED_ROWS = 4_096
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
@@ -134,9 +137,8 @@ def read_day(lake: Lake, day: date) -> None:
     if not version:
         return
     facts = DayFacts(lake, day)
-    with pq.ParquetFile(
-        lake.part(RAW_SESSIONS, day), read_dictionary=list(RAW_SESSIONS.packing.repeated)
-    ) as file:
+    labels = list(RAW_SESSIONS.packing.repeated)
+    with at_rest(), pq.ParquetFile(lake.part(RAW_SESSIONS, day), read_dictionary=labels) as file:
         for group in range(file.num_row_groups):
             facts.add(file.read_row_group(group, use_threads=False))
     facts.finish(version)
@@ -151,8 +153,7 @@ class DayFacts:
 
     def add(self, rows: pa.Table) -> None:
         """Read rows of `raw_sessions`, after those before them."""
-        with at_rest():
-            self._facts.add(rows)
+        self._facts.add(rows)
 
     def finish(self, version: str) -> None:
         """Write the facts of all these rows, which the archive holds as this version."""
@@ -164,7 +165,7 @@ class DayFacts:
                 self._lake.remove(table, self._day)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Counts:
     path: str
     lines: int = 0
@@ -174,7 +175,7 @@ class _Counts:
     files: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Context:
     """Where the record at hand stands."""
 
@@ -187,7 +188,7 @@ class _Context:
     project: str | None
     from_progress: bool = False
     uuid: str | None = None
-    block_no: int = field(default=0)
+    block_no: int = 0
 
 
 class _Facts:
@@ -209,41 +210,29 @@ class _Facts:
         )
         numbers = rows.column("line_no").to_pylist()
         stamps = rows.column("ts").cast(pa.int64()).to_pylist()
+        told = zip(
+            transcripts, kinds, sessions, types, projects, paths, numbers, stamps, strict=True
+        )
         counts = _Counts("")
         current = None
-        index = -1
-        for chunk in rows.column("raw").chunks:
-            bounds = np.frombuffer(chunk.buffers()[1], np.int64)[
-                chunk.offset : chunk.offset + len(chunk) + 1
-            ].tolist()
-            data = memoryview(chunk.buffers()[2] or b"")
-            for i in range(len(chunk)):
-                index += 1
-                transcript = transcripts[index]
-                if transcript != current:
-                    current = transcript
-                    counts = self._counts_of(transcript, paths[index])
-                if kinds[index] == "file":
-                    counts.files += 1
-                    continue
-                counts.lines += 1
-                ts = stamps[index]
-                if ts is None:
-                    ts = self._last_ts
-                else:
-                    self._last_ts = ts
-                kind = types[index]
-                if kind in _SILENT:
-                    counts.decoded += 1
-                    continue
-                line = data[bounds[i] : bounds[i + 1]]
-                if kind == "progress" and _AGENT_PROGRESS not in bytes(line):
-                    counts.decoded += 1
-                    continue
-                here = _Context(
-                    transcript, numbers[index], 0, ts, sessions[index], "main", projects[index]
-                )
-                self._line(line, here, counts, paths[index])
+        for line in _lines(rows.column("raw")):
+            transcript, where, session, kind, project, path, number, ts = next(told)
+            if transcript != current:
+                current = transcript
+                counts = self._counts_of(transcript, path)
+            if where == "file":
+                counts.files += 1
+                continue
+            counts.lines += 1
+            if ts is None:
+                ts = self._last_ts
+            else:
+                self._last_ts = ts
+            if kind in _SILENT or (kind == "progress" and _AGENT_PROGRESS not in bytes(line)):
+                counts.decoded += 1
+                continue
+            here = _Context(transcript, number, 0, ts, session, "main", project)
+            self._line(line, here, counts, path)
         for rows_of_table in self._rows.values():
             rows_of_table.pack(_PACKED_ROWS)
 
@@ -599,7 +588,7 @@ class _Rows:
         """Turn the tuples into columns, where there are so many."""
         if len(self._rows) >= at_least:
             arrays = [
-                _array(list(values), column.type)
+                _array(values, column.type)
                 for values, column in zip(
                     zip(*self._rows, strict=True), self._table.columns, strict=True
                 )
@@ -611,6 +600,17 @@ class _Rows:
         """The rows as an Arrow table of the table's schema."""
         self.pack(1)
         return pa.concat_tables([self._table.schema.empty_table(), *self._columns])
+
+
+def _lines(column: pa.ChunkedArray) -> Iterator[memoryview]:
+    """The bytes of each line, where they are."""
+    for chunk in column.chunks:
+        bounds = np.frombuffer(chunk.buffers()[1], np.int64)[
+            chunk.offset : chunk.offset + len(chunk) + 1
+        ].tolist()
+        data = memoryview(chunk.buffers()[2] or b"")
+        for start, end in pairwise(bounds):
+            yield data[start:end]
 
 
 def _labels(column: pa.ChunkedArray) -> list[Any]:
@@ -625,7 +625,7 @@ def _labels(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+def _array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(type_):
         return pa.array(array("q", values)).cast(type_)
     return pa.array(values, type_)
@@ -646,12 +646,12 @@ def _response_id(message: Message, record: Record, here: _Context) -> str:
 
 
 def _count(value: int | None) -> int:
-    return max(_sane(value) or 0, 0)
+    return value if value is not None and 0 < value < _LIMIT else 0
 
 
 def _sane(value: int | None) -> int | None:
     """A number, unless no transcript can mean it and no column hold it."""
-    return value if value is not None and abs(value) < 2**53 else None
+    return value if value is not None and abs(value) < _LIMIT else None
 
 
 def _value(raw: bytes) -> Any:

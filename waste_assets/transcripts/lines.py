@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from io import FileIO
 from sys import intern
@@ -45,8 +45,8 @@ class Piece:
 
     day: date
     first_line: int
-    #: The bytes of all the lines, one after another.
-    data: bytes
+    #: The bytes of all the lines, one after another; gone once the next piece is asked for.
+    data: bytes | memoryview
     #: Where each line begins in `data`, and where the last one ends.
     offsets: npt.NDArray[np.int64]
     types: list[str | None]
@@ -56,6 +56,10 @@ class Piece:
 
     def __len__(self) -> int:
         return len(self.types)
+
+    def kept(self) -> Piece:
+        """The piece with bytes of its own, which stay."""
+        return replace(self, data=bytes(self.data))
 
 
 @dataclass
@@ -246,15 +250,18 @@ class _State:
             while end < count and (days[end] or first_day) == day:
                 end += 1
             offsets = np.array(bounds[start : end + 1], dtype=np.int64) - bounds[start]
-            yield Piece(
-                day,
-                self._reading.lines + start + 1,
-                bytes(memoryview(data)[bounds[start] : bounds[end]]),
-                offsets,
-                types[start:end],
-                stamps[start:end],
-                sessions[start:end],
-            )
+            # Not copied: whoever takes the lines does that anyway. Let go of afterwards, for
+            # the buffer may have to grow.
+            with memoryview(data)[bounds[start] : bounds[end]] as view:
+                yield Piece(
+                    day,
+                    self._reading.lines + start + 1,
+                    view,
+                    offsets,
+                    types[start:end],
+                    stamps[start:end],
+                    sessions[start:end],
+                )
             self._reading.days.add(day)
             start = end
         self._reading.lines += count
