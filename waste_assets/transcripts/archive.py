@@ -25,7 +25,7 @@ from waste_assets.lake.catalog import CatalogEntry, session_of
 from waste_assets.lake.lake import Lake, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
-from waste_assets.transcripts.days import Calendar, canonical_timestamp
+from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.lines import (
     SETTLED_SECONDS,
@@ -103,6 +103,9 @@ class Follower(Protocol):
 
     def add(self, rows: pa.Table) -> None:
         """Rows of the day, in their order."""
+
+    def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Rows that have just been read: lines with their records, or a file of its own."""
 
     def finish(self, version: str) -> None:
         """Those were all its rows; the archive now holds them as this version."""
@@ -345,7 +348,8 @@ class _Update:
 
     def _pieces(self, file: SourceFile, reading: Reading) -> Iterator[Piece]:
         if file.is_lines:
-            yield from read_pieces(file, self._calendar, reading, self._opened)
+            records = self._follow is not None
+            yield from read_pieces(file, self._calendar, reading, self._opened, records=records)
             return
         # A file beside a transcript belongs to the day on which its session began.
         data = read_whole(file, self._opened)
@@ -354,7 +358,8 @@ class _Update:
             day = self._calendar.day_at(_moment(file.mtime_ns))
         reading.session = file.session
         offsets = np.array([0, len(data)], dtype=np.int64)
-        yield Piece(day, 0, data, offsets, [_file_type(file.transcript)], [None], [file.session])
+        kind = _file_type(file.transcript)
+        yield Piece(day, 0, data, offsets, [kind], [None], [file.session], [None])
 
     def _note_session(self, transcript: str, day: date) -> None:
         session = session_of(transcript)
@@ -429,6 +434,8 @@ class _DayWriter:
         """
         self._copy_old(before=transcript)
         self._columns.add(transcript, file, project, piece)
+        if self._follower is not None:
+            self._follower.read(transcript, file, project, piece)
         self.waiting += len(piece.data)
         if self.waiting >= _DAY_BYTES:
             self.flush()
@@ -461,7 +468,7 @@ class _DayWriter:
     def flush(self) -> None:
         """Hand the waiting lines to the writing thread."""
         if self._columns.rows:
-            self._write(self._columns.table())
+            self._write(self._columns.table(), followed=True)
             self._columns = _Columns()
             self.waiting = 0
 
@@ -504,13 +511,13 @@ class _DayWriter:
             self.flush()
             self._write(rows)
 
-    def _write(self, rows: pa.Table) -> None:
+    def _write(self, rows: pa.Table, *, followed: bool = False) -> None:
         files = pc.sum(pc.equal(rows.column("kind"), "file")).as_py() or 0
         self.contents.files += files
         self.contents.lines += rows.num_rows - files
         self.contents.bytes += sum(chunk.nbytes for chunk in rows.column("raw").chunks)
         self._pool.submit(self._out.append_and_rest, rows)
-        if self._follower is not None:
+        if self._follower is not None and not followed:
             self._follower.add(rows)
 
 
@@ -527,7 +534,7 @@ class _Columns:
         self._common: dict[str, list[str | None]] = {name: [] for name in _COMMON}
         self._sessions: list[str] = []
         self._types: list[str | None] = []
-        self._stamps: list[str | None] = []
+        self._moments: list[pa.Array] = []
 
     def add(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
         """Append the lines of a piece."""
@@ -541,7 +548,7 @@ class _Columns:
             self._common[name].append(value)
         self._sessions += piece.sessions
         self._types += piece.types
-        self._stamps += piece.timestamps
+        self._moments.append(piece.moments)
         self.rows += count
 
     def table(self) -> pa.Table:
@@ -554,7 +561,7 @@ class _Columns:
         columns["session_id"] = pa.array(self._sessions, pa.string())
         columns["type"] = pa.array(self._types, pa.string())
         columns["line_no"] = pa.array(np.frombuffer(self._numbers, np.int32))
-        columns["ts"] = _timestamps(self._stamps)
+        columns["ts"] = pa.concat_arrays(self._moments)
         columns["raw"] = pa.LargeBinaryArray.from_buffers(
             pa.large_binary(),
             self.rows,
@@ -562,21 +569,6 @@ class _Columns:
         )
         names = RAW_SESSIONS.column_names
         return pa.Table.from_arrays([columns[name] for name in names], schema=RAW_SESSIONS.schema)
-
-
-def _timestamps(values: list[str | None]) -> pa.Array:
-    type_ = RAW_SESSIONS.schema.field("ts").type
-    texts = pa.array(values, pa.string())
-    try:
-        return texts.cast(type_)
-    except pa.ArrowInvalid:
-        # One of them only looks like a timestamp (a 99th second): that line has none.
-        return pa.array([_exact(value) for value in values], pa.string()).cast(type_)
-
-
-def _exact(value: str | None) -> str | None:
-    exact = canonical_timestamp(value)
-    return exact + "Z" if exact else None
 
 
 class _OldRows:

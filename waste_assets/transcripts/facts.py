@@ -35,7 +35,9 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.transcripts.archive import contents
-from waste_assets.transcripts.decode import Quarantined, decode
+from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
+from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.lines import Piece
 from waste_assets.transcripts.records import (
     Block,
     EmbeddedRecord,
@@ -85,6 +87,7 @@ _SILENT = frozenset(
         "result",
     ]
 )
+_SPARED = _SILENT | {"progress"}
 #: Attachments that are notes to the harness and never enter a prompt.
 _UNSENT = frozenset(
     [
@@ -155,6 +158,10 @@ class DayFacts:
         """Read rows of `raw_sessions`, after those before them."""
         self._facts.add(rows)
 
+    def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Take in rows that have just been read, after those before them."""
+        self._facts.read(transcript, file, project, piece)
+
     def finish(self, version: str) -> None:
         """Write the facts of all these rows, which the archive holds as this version."""
         notes = {_FROM: version, _RULES: RULES}
@@ -213,28 +220,62 @@ class _Facts:
         told = zip(
             transcripts, kinds, sessions, types, projects, paths, numbers, stamps, strict=True
         )
-        counts = _Counts("")
-        current = None
         for line in _lines(rows.column("raw")):
             transcript, where, session, kind, project, path, number, ts = next(told)
-            if transcript != current:
-                current = transcript
-                counts = self._counts_of(transcript, path)
+            counts = self._counts_of(transcript, path)
             if where == "file":
                 counts.files += 1
                 continue
             counts.lines += 1
-            if ts is None:
-                ts = self._last_ts
-            else:
-                self._last_ts = ts
-            if kind in _SILENT or (kind == "progress" and _AGENT_PROGRESS not in bytes(line)):
+            ts = self._since(ts)
+            if _says_nothing(kind, line):
                 counts.decoded += 1
                 continue
             here = _Context(transcript, number, 0, ts, session, "main", project)
-            self._line(line, here, counts, path)
-        for rows_of_table in self._rows.values():
-            rows_of_table.pack(_PACKED_ROWS)
+            try:
+                record = fast_record(line)
+            except REFUSED:
+                self._refused(line, here, counts, path)
+            else:
+                self._record(record, here)
+                counts.decoded += 1
+        self._pack()
+
+    def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Take in a piece of a transcript, with its records."""
+        counts = self._counts_of(transcript, file.path)
+        if not file.is_lines:
+            counts.files += len(piece)
+            return
+        counts.lines += len(piece)
+        stamps = piece.moments.cast(pa.int64()).to_pylist()
+        told = zip(piece.records, piece.types, piece.sessions, stamps, strict=True)
+        bounds = pairwise(piece.offsets.tolist())
+        number = piece.first_line - 1
+        for record, kind, session, stamp in told:
+            number += 1
+            start, end = next(bounds)
+            ts = self._since(stamp)
+            if kind in _SPARED and _says_nothing(kind, piece.data[start:end]):
+                counts.decoded += 1
+                continue
+            here = _Context(transcript, number, 0, ts, session, "main", project)
+            if record is None:
+                self._refused(piece.data[start:end], here, counts, file.path)
+            else:
+                self._record(record, here)
+                counts.decoded += 1
+        self._pack()
+
+    def _since(self, ts: int | None) -> int:
+        """A line's time, or that of the line before it."""
+        if ts is not None:
+            self._last_ts = ts
+        return self._last_ts
+
+    def _pack(self) -> None:
+        for rows in self._rows.values():
+            rows.pack(_PACKED_ROWS)
 
     def _counts_of(self, transcript: str, path: str) -> _Counts:
         if transcript not in self._counts:
@@ -249,27 +290,25 @@ class _Facts:
             counts.add((transcript, c.path, c.lines, c.decoded, c.repaired, c.quarantined, c.files))
         return {table: self._rows[table.name].table() for table in LINE_TABLES}
 
-    def _line(self, line: memoryview, here: _Context, counts: _Counts, path: str) -> None:
+    def _refused(
+        self, line: bytes | memoryview, here: _Context, counts: _Counts, path: str
+    ) -> None:
+        """Take in a line that the fast decoder cannot read."""
         try:
-            record = fast_record(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            try:
-                decoded = decode(line)
-            except Quarantined as reason:
-                counts.quarantined += 1
-                self._rows[QUARANTINED_LINES.name].add(
-                    (here.transcript, here.line_no, path, str(reason), len(line))
-                )
-                return
-            counts.repaired += decoded.repaired
-            for part, value in enumerate(decoded.records):
-                forgiven = tolerant(Record, value)
-                if forgiven is not None:
-                    here.part = part
-                    self._record(forgiven, here)
-        else:
-            self._record(record, here)
+            decoded = decode(line)
+        except Quarantined as reason:
+            counts.quarantined += 1
+            self._rows[QUARANTINED_LINES.name].add(
+                (here.transcript, here.line_no, path, str(reason), len(line))
+            )
+            return
         counts.decoded += 1
+        counts.repaired += decoded.repaired
+        for part, value in enumerate(decoded.records):
+            forgiven = tolerant(Record, value)
+            if forgiven is not None:
+                here.part = part
+                self._record(forgiven, here)
 
     def _record(self, record: Record, here: _Context) -> None:
         if record.sessionId:
@@ -312,7 +351,7 @@ class _Facts:
             return
         try:
             inner: EmbeddedRecord | None = _fast_embedded(data.message)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except REFUSED:
             inner = tolerant(EmbeddedRecord, _value(given(data.message)))
         if inner is None or inner.message is None:
             return
@@ -602,6 +641,11 @@ class _Rows:
         return pa.concat_tables([self._table.schema.empty_table(), *self._columns])
 
 
+def _says_nothing(kind: str | None, line: bytes | memoryview) -> bool:
+    """Whether a line of this type need not be looked at."""
+    return kind in _SILENT or (kind == "progress" and _AGENT_PROGRESS not in bytes(line))
+
+
 def _lines(column: pa.ChunkedArray) -> Iterator[memoryview]:
     """The bytes of each line, where they are."""
     for chunk in column.chunks:
@@ -658,7 +702,7 @@ def _value(raw: bytes) -> Any:
     """The JSON of a raw field, which the line's own decoder has not looked into."""
     try:
         return _plain(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         try:
             return decode(raw).records[0]
         except Quarantined:

@@ -149,6 +149,7 @@ class Record(msgspec.Struct, gc=False):
     parentUuid: str | None = None
     timestamp: str | None = None
     sessionId: str | None = None
+    cwd: str | None = None
     agentId: str | None = None
     requestId: str | None = None
     version: str | None = None
