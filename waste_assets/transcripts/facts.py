@@ -638,7 +638,9 @@ class _Rows:
     def table(self) -> pa.Table:
         """The rows as an Arrow table of the table's schema."""
         self.pack(1)
-        return pa.concat_tables([self._table.schema.empty_table(), *self._columns])
+        whole = pa.concat_tables([self._table.schema.empty_table(), *self._columns])
+        # Where one part ends and the next begins is chance, and would show in the file.
+        return whole.combine_chunks()
 
 
 def _says_nothing(kind: str | None, line: bytes | memoryview) -> bool:
