@@ -80,11 +80,8 @@ def plan(
             touched.add(_session(entry.transcript))
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
-    # Days that share other sessions with these are flagged anew as well. A run covers a range:
-    # where that would bring in days that need nothing, they are left to the next plan.
-    following = active.following(made.days)
-    if following and _length(made.days | following) <= _length(made.days) + _length(following):
-        made.days |= following
+    # A session is known by its lines, whatever its files are called.
+    made.days |= active.following(made.days)
     made.publish = published_inputs(bi) != inputs(lake)
     return made
 
@@ -117,10 +114,6 @@ def _peek(
         days = [by_mtime]
     sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
     return set(_between(max(min(days), FIRST_DAY), max(days)))
-
-
-def _length(days: set[date]) -> int:
-    return (max(days) - min(days)).days + 1
 
 
 def _between(first: date, last: date) -> Iterable[date]:
