@@ -133,6 +133,7 @@ def build(
     sizes = {day: contents.bytes for day, contents in holdings.contents.items()}
     held = [day for day in sorted(set(days)) if day in sizes]
     needed = set(held).union(*(holdings.related(day) for day in held))
+    # As a rule there are none: the archive brought its facts along.
     unread = sorted(day for day in needed if not facts.is_current(lake, day))
     read = [sizes[day] for day in unread]
     processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
