@@ -117,6 +117,8 @@ _PACKED_ROWS = 4_096
 _AGENT_PROGRESS = b"agent_progress"
 _REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
 
+_NO_OUTCOME, _NOT_SHOWN = ToolUseResult(), ShownFile()
+
 _fast_input = msgspec.json.Decoder(ToolInput).decode
 _fast_result = msgspec.json.Decoder(ToolUseResult).decode
 _fast_embedded = msgspec.json.Decoder(EmbeddedRecord).decode
@@ -486,14 +488,14 @@ class _Facts:
         appended = _reminders(text)
         reminders = sum(map(len, appended))
         failed = bool(block.is_error)
-        outcome = ToolUseResult()
+        outcome = _NO_OUTCOME
         told = given(record.toolUseResult)
         if told.startswith(b"{"):
             try:
                 outcome = _fast_result(told)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 outcome = tolerant(ToolUseResult, _value(told)) or outcome
-        shown = outcome.file or ShownFile()
+        shown = outcome.file or _NOT_SHOWN
         added, removed = _patched(outcome)
         todos = _todos(outcome)
         self._content(
