@@ -42,7 +42,7 @@ from waste_assets.transcripts.days import Calendar
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "1"
 #: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
-_BATCH_LINES = 160_000
+_BATCH_LINES = 100_000
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,9 @@ def _build_batch(
     for table in TURN_TABLES:
         for day, of_day in _by_day(rows[table.name], days):
             lake.write(table, day, of_day, notes[day])
+    # The process works on: what it holds for nothing is wanted by others.
+    del rows
+    pa.default_memory_pool().release_unused()
 
 
 @cache
