@@ -15,6 +15,7 @@ from waste_assets.automation import audit_job, changed_transcripts, daily_audit,
 from waste_assets.checks import ASSET_CHECKS, WATCHES
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
+from waste_assets.resources.workers import Workers
 from waste_assets.settings import Settings
 
 
@@ -42,6 +43,7 @@ def definitions(settings: Settings) -> dg.Definitions:
                 names=settings.names,
                 show_examples=settings.show_examples,
             ),
+            "workers": Workers(),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.
             "duckdb": DuckDBResource(

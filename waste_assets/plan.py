@@ -24,7 +24,7 @@ from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
-from waste_assets.transcripts.ends import stamps_at_ends
+from waste_assets.transcripts.peek import peek
 
 
 @dataclass
@@ -89,6 +89,8 @@ def plan(
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
     made.days |= clusters.stale_days(lake)
+    # A session is known by its lines, whatever its files are called.
+    made.days |= active.following(made.days)
     other = beside(lake, state, names=names, show_examples=show_examples)
     made.publish = published_inputs(bi) != inputs(lake, other)
     current = report_inputs(bi, calendar.zone.key)
@@ -114,7 +116,7 @@ def _peek(
     grown = entry is not None and file.size > entry.size
     start = entry.size - entry.pending_bytes if entry and grown else 0
     try:
-        stamps = stamps_at_ends(file.path, file.size, start)
+        stamps = peek(file, start).stamps
     except OSError:
         return set()
     days = sorted({calendar.day(stamp) for stamp in stamps})

@@ -41,6 +41,7 @@ from waste_assets.sample.billing import Bill, total
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile, discover
+from waste_assets.transcripts.facts import DayFacts
 
 Row = dict[str, Any]
 #: Wide enough for every day of every test.
@@ -82,9 +83,11 @@ class Audit:
         """Bring some days of the archive up to date."""
         state = State(self.data)
         try:
-            return archive.update(
-                self.lake, state, self.files(), first, last, self.calendar, opened=opened
-            )
+            with Processes() as processes:
+                return archive.update(
+                    self.lake, state, self.files(), first, last, self.calendar,
+                    processes=processes, follow=DayFacts, opened=opened,
+                )  # fmt: skip
         finally:
             state.close()
 

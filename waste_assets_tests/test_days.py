@@ -308,6 +308,22 @@ def test_a_session_that_grows_on_the_same_day_is_planned_on_that_day(audit: Audi
     assert audit.tokens()["responses"] == len(truth.responses) + 1
 
 
+def test_days_that_share_another_session_with_a_changed_day_are_planned_along(
+    audit: Audit,
+) -> None:
+    old = conversation("old", start="2026-09-02T09:00:00Z").user("Go").say()
+    other = conversation("other", start="2026-09-02T10:00:00Z").user("Go").say()
+    audit.write(old, other.at("2026-09-03T10:00:00Z").user("More").say())
+    # Not the name that Claude Code gives: only the lines tell the session.
+    (path,) = audit.source.rglob(f"{other.session.id}.jsonl")
+    path.rename(path.with_name("export.jsonl"))
+    brought_up_to_date(audit)
+    audit.write(old.user("More").say())
+    assert audit.plan().days == days(2, 3)
+    audit.run()
+    assert audit.plan().days == set()
+
+
 def test_a_response_that_is_completed_after_midnight_changes_the_day_it_began(
     audit: Audit,
 ) -> None:

@@ -43,7 +43,7 @@ from waste_assets.transcripts.days import Calendar
 #: Changed with every change of the rules in this folder: older days are built anew.
 RULES = "2"
 #: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
-_BATCH_LINES = 160_000
+_BATCH_LINES = 100_000
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ def build(
     sizes = {day: contents.bytes for day, contents in holdings.contents.items()}
     held = [day for day in sorted(set(days)) if day in sizes]
     needed = set(held).union(*(holdings.related(day) for day in held))
+    # As a rule there are none: the archive brought its facts along.
     unread = sorted(day for day in needed if not facts.is_current(lake, day))
     read = [sizes[day] for day in unread]
     processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
@@ -177,6 +178,9 @@ def _build_batch(
     for table in TURN_TABLES:
         for day, of_day in _by_day(rows[table.name], days):
             lake.write(table, day, of_day, notes[day])
+    # The process works on: what it holds for nothing is wanted by others.
+    del rows
+    pa.default_memory_pool().release_unused()
 
 
 @cache

@@ -20,9 +20,9 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.partitions import daily, days_of, one_run
-from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.workers import Workers
 
 
 def _spec(table: Table) -> dg.AssetSpec:
@@ -45,7 +45,10 @@ def _spec(table: Table) -> dg.AssetSpec:
     backfill_policy=one_run,
 )
 def cluster_summaries(
-    context: dg.AssetExecutionContext, data_root: DataRoot, duckdb: DuckDBResource
+    context: dg.AssetExecutionContext,
+    data_root: DataRoot,
+    duckdb: DuckDBResource,
+    workers: Workers,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Find to which problem each failed call of these days belongs, and sum up."""
     lake, days = data_root.lake, days_of(context.partition_keys)
@@ -55,8 +58,9 @@ def cluster_summaries(
         migrate(lake, Registry(state))
     finally:
         state.close()
-    with Processes() as processes:
-        stage.build(lake, days, processes, watch=lambda label, total: Task(label, total).advance)
+    stage.build(
+        lake, days, workers.processes, watch=lambda label, total: Task(label, total).advance
+    )
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for table in CLUSTER_TABLES:

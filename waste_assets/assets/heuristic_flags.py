@@ -19,9 +19,9 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.partitions import daily, days_of, neighbours, one_run
-from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.workers import Workers
 
 
 def _spec(table: Table) -> dg.AssetSpec:
@@ -47,18 +47,20 @@ def _spec(table: Table) -> dg.AssetSpec:
     backfill_policy=one_run,
 )
 def heuristic_flags(
-    context: dg.AssetExecutionContext, data_root: DataRoot, duckdb: DuckDBResource
+    context: dg.AssetExecutionContext,
+    data_root: DataRoot,
+    duckdb: DuckDBResource,
+    workers: Workers,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Look through the sessions of these days, and give every token an owner."""
     lake, days = data_root.lake, days_of(context.partition_keys)
-    with Processes() as processes:
-        flags.build(
-            lake,
-            days,
-            data_root.detector_settings,
-            processes,
-            watch=lambda label, total: Task(label, total).advance,
-        )
+    flags.build(
+        lake,
+        days,
+        data_root.detector_settings,
+        workers.processes,
+        watch=lambda label, total: Task(label, total).advance,
+    )
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for table in FLAG_TABLES:

@@ -17,9 +17,9 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.partitions import daily, days_of, neighbours, one_run
-from waste_assets.processes import Processes
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.workers import Workers
 
 TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS, QUARANTINED_LINES)
 
@@ -44,18 +44,20 @@ def _spec(table: Table) -> dg.AssetSpec:
     backfill_policy=one_run,
 )
 def parsed_turns(
-    context: dg.AssetExecutionContext, data_root: DataRoot, duckdb: DuckDBResource
+    context: dg.AssetExecutionContext,
+    data_root: DataRoot,
+    duckdb: DuckDBResource,
+    workers: Workers,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Read the archived lines of these days and account for every billed token."""
     lake, days = data_root.lake, days_of(context.partition_keys)
-    with Processes() as processes:
-        turns.build(
-            lake,
-            days,
-            data_root.calendar,
-            processes,
-            watch=lambda label, total: Task(label, total).advance,
-        )
+    turns.build(
+        lake,
+        days,
+        data_root.calendar,
+        workers.processes,
+        watch=lambda label, total: Task(label, total).advance,
+    )
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for table in TABLES:

@@ -8,7 +8,9 @@ from waste_assets.partitions import daily, days_of, one_run
 from waste_assets.progress import Task
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
+from waste_assets.resources.workers import Workers
 from waste_assets.transcripts import archive
+from waste_assets.transcripts.facts import DayFacts
 
 
 @dg.asset(
@@ -22,7 +24,10 @@ from waste_assets.transcripts import archive
     metadata=table_metadata(RAW_SESSIONS),
 )
 def raw_sessions(
-    context: dg.AssetExecutionContext, data_root: DataRoot, source: TranscriptSource
+    context: dg.AssetExecutionContext,
+    data_root: DataRoot,
+    source: TranscriptSource,
+    workers: Workers,
 ) -> dg.MaterializeResult[None]:
     """Merge what the sources hold now with what is archived."""
     days = days_of(context.partition_keys)
@@ -37,6 +42,9 @@ def raw_sessions(
             days[0],
             days[-1],
             data_root.calendar,
+            processes=workers.processes,
+            # While the lines are at hand: to read them once more would take as long again.
+            follow=DayFacts,
             progress=task.advance,
         )
     finally:

@@ -38,6 +38,8 @@ def open_run(
     ends_us)` when each day of the archive begins and ends in the zone of the data root.
     """
     lake = data_root.lake
+    # Most queries open the same files, of which there are many.
+    con.execute("SET parquet_metadata_cache = true")
     _register(con, "held", _held(lake, days))
     _register(con, "day_bounds", _bounds({*days, *lake.days(RAW_SESSIONS)}, data_root.calendar))
     for table in suite.every:

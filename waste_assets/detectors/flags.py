@@ -90,6 +90,11 @@ class Active:
         """The days on which one of these sessions is active."""
         return {day for day, names in self.sessions.items() if not sessions.isdisjoint(names)}
 
+    def following(self, days: Set[date]) -> set[date]:
+        """The other days whose flags are made from the turns of these, among others."""
+        names = {name for day in days for name in self.sessions.get(day, ())}
+        return self.days_of(names) - days
+
     def inputs(self, day: date, related: Iterable[date], settings: Settings) -> str:
         """Identity of everything that a day's rows are made from."""
         versions = [(other.isoformat(), self.versions[other]) for other in sorted(related)]

@@ -20,3 +20,13 @@ class CatalogEntry:
     pending_bytes: int = 0
     #: Digest of the file's lines of each day.
     days: dict[date, str] = field(default_factory=dict)
+
+    @property
+    def session(self) -> str:
+        """The session's part of the transcript's name."""
+        return session_of(self.transcript)
+
+
+def session_of(transcript: str) -> str:
+    """The session's part of a transcript's name."""
+    return transcript.split("/", 1)[0].removesuffix(".jsonl")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
+from waste_assets.report.shown import counted, percent, shortened, tokens, usd, usd_range
 from waste_assets.transcripts.names import short_name
 
 #: Lines of the story: what a small window shows. Only warnings may need more.
@@ -125,7 +125,7 @@ def change_first(rows: Sequence[dict[str, Any]], width: int) -> list[str]:
         times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
         whole = f"{start} ({times}: show {short_name(row['example'])})"
         lines.append(whole if len(whole) <= width else f"{start} ({times})")
-        lines += wrap(f"   {_change(row)}", width, subsequent_indent="   ")
+        lines.append(shortened(f"   {_change(row)}", width))
     return lines
 
 

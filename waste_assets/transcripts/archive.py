@@ -11,18 +11,21 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.collector import at_rest
+from waste_assets.lake.catalog import CatalogEntry, session_of
 from waste_assets.lake.lake import Lake, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
-from waste_assets.transcripts.days import Calendar, canonical_timestamp
+from waste_assets.processes import Processes
+from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.lines import (
     SETTLED_SECONDS,
@@ -32,6 +35,7 @@ from waste_assets.transcripts.lines import (
     read_pieces,
     read_whole,
 )
+from waste_assets.transcripts.portions import Portion, portions
 
 if TYPE_CHECKING:
     from waste_assets.lake.state import State
@@ -69,15 +73,46 @@ class ArchiveReport:
     """What an update of the archive did."""
 
     files: int = 0
-    files_read: int = 0
-    bytes_read: int = 0
-    pending_files: int = 0
     #: Files that could not be read: (path, reason).
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     #: Days that changed.
     changed: set[date] = field(default_factory=set)
     #: What each day of the update holds afterwards.
     contents: dict[date, DayContents] = field(default_factory=dict)
+    #: What the files that were read hold, by path.
+    entries: dict[str, CatalogEntry] = field(default_factory=dict)
+
+    @property
+    def files_read(self) -> int:
+        """How many files were read."""
+        return len(self.entries)
+
+    @property
+    def bytes_read(self) -> int:
+        """The sizes of the files that were read."""
+        return sum(entry.size for entry in self.entries.values())
+
+    @property
+    def pending_files(self) -> int:
+        """Files with a last line that was still being written."""
+        return sum(entry.pending_bytes > 0 for entry in self.entries.values())
+
+
+class Follower(Protocol):
+    """Whoever takes in the rows of a day while they are at hand."""
+
+    def add(self, rows: pa.Table) -> None:
+        """Rows of the day, in their order."""
+
+    def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Rows that have just been read: lines with their records, or a file of its own."""
+
+    def finish(self, version: str) -> None:
+        """Those were all its rows; the archive now holds them as this version."""
+
+
+#: Makes the follower of a day.
+Follow = Callable[[Lake, date], Follower]
 
 
 def contents(lake: Lake, day: date) -> DayContents:
@@ -127,59 +162,120 @@ def update(
     last: date,
     calendar: Calendar,
     *,
+    processes: Processes | None = None,
+    follow: Follow | None = None,
     progress: Callable[[int], None] = lambda bytes_done: None,
     opened: Callable[[str], None] = lambda path: None,
 ) -> ArchiveReport:
     """Bring the days from `first` to `last` up to date with the sources.
 
     Every file that has changed, or that holds lines of these days that the archive lacks, is
-    read once, whole. What the sources have lost stays archived.
+    read once, whole; where there is much to read, once for each portion of days that it is about.
+    What the sources have lost stays archived.
 
     Raises:
         OSError: the lake cannot be written (no free disk, no permission).
     """
     with lake.lock(RAW_SESSIONS, first, last):
-        return _Update(lake, state, first, last, calendar, progress, opened).run(files)
+        catalog = state.catalog()
+        ahead = ArchiveReport()
+        if processes is not None:
+            update = _Update(lake, catalog, first, last, calendar, follow)
+            wanted = update.wanted(files)
+            changed = changed_files(wanted, catalog)
+            parts = portions(wanted, changed, catalog, first, last, calendar)
+            if len(parts) > 1:
+                ahead = _update_portions(
+                    lake, catalog, parts, calendar, processes, follow, progress
+                )
+                state.remember(ahead.entries.values())
+                catalog |= ahead.entries
+        # All of it, or what nobody could know of before the files were read.
+        update = _Update(lake, catalog, first, last, calendar, follow, progress, opened)
+        report = update.run(files)
+        state.remember(report.entries.values())
+    report.entries = ahead.entries | report.entries
+    report.changed |= ahead.changed
+    return report
+
+
+def _update_portions(
+    lake: Lake,
+    catalog: dict[str, CatalogEntry],
+    parts: list[Portion],
+    calendar: Calendar,
+    processes: Processes,
+    follow: Follow | None,
+    progress: Callable[[int], None],
+) -> ArchiveReport:
+    """Each portion of days by itself, as many at once as there are processes."""
+    tasks = []
+    for part in parts:
+        sessions = {file.session for file in part.files}
+        known = {path: e for path, e in catalog.items() if e.session in sessions}
+        tasks.append((part, known))
+    work = partial(_update_portion, lake, calendar.zone.key, follow)
+    whole = ArchiveReport()
+    for report in processes.each(work, tasks, [part.bytes for part in parts], progress):
+        whole.entries |= report.entries
+        whole.changed |= report.changed
+    return whole
+
+
+def _update_portion(
+    lake: Lake,
+    zone: str,
+    follow: Follow | None,
+    task: tuple[Portion, dict[str, CatalogEntry]],
+) -> ArchiveReport:
+    part, catalog = task
+    update = _Update(lake, catalog, part.first, part.last, Calendar(zone), follow)
+    report = update.run(part.files)
+    report.contents.clear()  # long, and to be had from the footers
+    return report
 
 
 class _Update:
+    """Archiving some days, in one process, under the lock of whoever asks for it."""
+
     def __init__(
         self,
         lake: Lake,
-        state: State,
+        catalog: dict[str, CatalogEntry],
         first: date,
         last: date,
         calendar: Calendar,
-        progress: Callable[[int], None],
-        opened: Callable[[str], None],
+        follow: Follow | None,
+        progress: Callable[[int], None] = lambda bytes_done: None,
+        opened: Callable[[str], None] = lambda path: None,
     ) -> None:
-        self._lake, self._state, self._calendar = lake, state, calendar
+        self._lake, self._catalog, self._calendar = lake, catalog, calendar
         self._first, self._last = first, last
-        self._progress, self._opened = progress, opened
+        self._follow, self._progress, self._opened = follow, progress, opened
         self._report = ArchiveReport()
         held = [day for day in lake.days(RAW_SESSIONS) if first <= day <= last]
         self._contents = {day: contents(lake, day) for day in held}
         self._writers: dict[date, _DayWriter] = {}
         self._session_days: dict[str, date] = {}
 
+    def wanted(self, files: list[SourceFile]) -> list[SourceFile]:
+        """The files that have changed, or that hold lines of these days that the archive lacks."""
+        changed = changed_files(files, self._catalog)
+        return [f for f in files if f.path in changed or self._lacks(self._catalog[f.path])]
+
     def run(self, files: list[SourceFile]) -> ArchiveReport:
-        catalog = self._state.catalog()
-        changed = changed_files(files, catalog)
-        entries: list[CatalogEntry] = []
+        """Read what is wanted of the files, and write the days."""
         self._report.files = len(files)
-        for entry in catalog.values():
+        for entry in self._catalog.values():
             if entry.days:
                 self._note_session(entry.transcript, min(entry.days))
-        with _Background() as pool:
+        wanted = self.wanted(files)
+        # Rows under way are many and never lead back to themselves.
+        with at_rest(), _Background() as pool:
             try:
-                for transcript, group in groupby(files, key=lambda file: file.transcript):
-                    wanted = [
-                        file
-                        for file in group
-                        if file.path in changed or self._lacks(catalog[file.path])
-                    ]
-                    if wanted:
-                        entries += self._transcript(transcript, wanted, pool)
+                for transcript, group in groupby(wanted, key=lambda file: file.transcript):
+                    for entry in self._transcript(transcript, list(group), pool):
+                        self._report.entries[entry.path] = entry
                 for writer in self._writers.values():
                     writer.finish()
                 pool.wait()
@@ -192,7 +288,6 @@ class _Update:
                 for writer in self._writers.values():
                     writer.discard()
                 raise
-        self._state.remember(entries)
         self._report.contents = self._contents
         return self._report
 
@@ -220,7 +315,7 @@ class _Update:
                     project = reading.project
                     known = self._contents.get(piece.day)
                     if len(files) > 1 or (known is not None and transcript in known.held):
-                        held[piece.day].append((file, project, piece))
+                        held[piece.day].append((file, project, piece.kept()))
                     else:
                         self._writer(piece.day, pool).append(transcript, file, project, piece)
             except Unreadable as error:
@@ -233,9 +328,6 @@ class _Update:
                 found = {day: value.hexdigest()[:32] for day, value in hashes.items()}
                 for day in found.keys() & self._writers.keys() - held.keys():
                     self._writers[day].contents.held[transcript] = found[day]
-            self._report.files_read += 1
-            self._report.bytes_read += file.size
-            self._report.pending_files += reading.pending_bytes > 0
             if found:
                 self._note_session(transcript, min(found))
             for day, digest in found.items():
@@ -256,7 +348,8 @@ class _Update:
 
     def _pieces(self, file: SourceFile, reading: Reading) -> Iterator[Piece]:
         if file.is_lines:
-            yield from read_pieces(file, self._calendar, reading, self._opened)
+            records = self._follow is not None
+            yield from read_pieces(file, self._calendar, reading, self._opened, records=records)
             return
         # A file beside a transcript belongs to the day on which its session began.
         data = read_whole(file, self._opened)
@@ -265,16 +358,18 @@ class _Update:
             day = self._calendar.day_at(_moment(file.mtime_ns))
         reading.session = file.session
         offsets = np.array([0, len(data)], dtype=np.int64)
-        yield Piece(day, 0, data, offsets, [_file_type(file.transcript)], [None], [file.session])
+        kind = _file_type(file.transcript)
+        yield Piece(day, 0, data, offsets, [kind], [None], [file.session], [None])
 
     def _note_session(self, transcript: str, day: date) -> None:
-        session = transcript.split("/", 1)[0].removesuffix(".jsonl")
+        session = session_of(transcript)
         self._session_days[session] = min(day, self._session_days.get(session, day))
 
     def _writer(self, day: date, pool: _Background) -> _DayWriter:
         if day not in self._writers:
             known = self._contents.get(day, DayContents())
-            self._writers[day] = _DayWriter(self._lake, day, known, pool)
+            follower = self._follow(self._lake, day) if self._follow else None
+            self._writers[day] = _DayWriter(self._lake, day, known, pool, follower)
         waiting = sum(writer.waiting for writer in self._writers.values())
         if waiting > _ALL_BYTES:
             max(self._writers.values(), key=lambda writer: writer.waiting).flush()
@@ -316,13 +411,20 @@ class _Background:
 class _DayWriter:
     """One day of the archive, written anew: transcripts arrive in order, old rows fall in."""
 
-    def __init__(self, lake: Lake, day: date, known: DayContents, pool: _Background) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        day: date,
+        known: DayContents,
+        pool: _Background,
+        follower: Follower | None,
+    ) -> None:
         self.contents = DayContents(held=dict(known.held), seen=dict(known.seen))
         self.waiting = 0
         self._before = known
         self._out: PartitionWriter = lake.open(RAW_SESSIONS, day)
         self._old = _OldRows(str(lake.part(RAW_SESSIONS, day))) if known.version else None
-        self._pool = pool
+        self._pool, self._follower = pool, follower
         self._columns = _Columns()
 
     def append(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
@@ -332,6 +434,8 @@ class _DayWriter:
         """
         self._copy_old(before=transcript)
         self._columns.add(transcript, file, project, piece)
+        if self._follower is not None:
+            self._follower.read(transcript, file, project, piece)
         self.waiting += len(piece.data)
         if self.waiting >= _DAY_BYTES:
             self.flush()
@@ -364,7 +468,7 @@ class _DayWriter:
     def flush(self) -> None:
         """Hand the waiting lines to the writing thread."""
         if self._columns.rows:
-            self._write(self._columns.table())
+            self._write(self._columns.table(), followed=True)
             self._columns = _Columns()
             self.waiting = 0
 
@@ -387,6 +491,8 @@ class _DayWriter:
             _COUNTS: json.dumps(counts),
         }
         self._out.commit(durable=True)
+        if self._follower is not None:
+            self._follower.finish(self.contents.version)
         return self.contents.version != self._before.version
 
     def discard(self) -> None:
@@ -405,12 +511,14 @@ class _DayWriter:
             self.flush()
             self._write(rows)
 
-    def _write(self, rows: pa.Table) -> None:
+    def _write(self, rows: pa.Table, *, followed: bool = False) -> None:
         files = pc.sum(pc.equal(rows.column("kind"), "file")).as_py() or 0
         self.contents.files += files
         self.contents.lines += rows.num_rows - files
         self.contents.bytes += sum(chunk.nbytes for chunk in rows.column("raw").chunks)
         self._pool.submit(self._out.append_and_rest, rows)
+        if self._follower is not None and not followed:
+            self._follower.add(rows)
 
 
 class _Columns:
@@ -426,7 +534,7 @@ class _Columns:
         self._common: dict[str, list[str | None]] = {name: [] for name in _COMMON}
         self._sessions: list[str] = []
         self._types: list[str | None] = []
-        self._stamps: list[str | None] = []
+        self._moments: list[pa.Array] = []
 
     def add(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
         """Append the lines of a piece."""
@@ -440,7 +548,7 @@ class _Columns:
             self._common[name].append(value)
         self._sessions += piece.sessions
         self._types += piece.types
-        self._stamps += piece.timestamps
+        self._moments.append(piece.moments)
         self.rows += count
 
     def table(self) -> pa.Table:
@@ -453,7 +561,7 @@ class _Columns:
         columns["session_id"] = pa.array(self._sessions, pa.string())
         columns["type"] = pa.array(self._types, pa.string())
         columns["line_no"] = pa.array(np.frombuffer(self._numbers, np.int32))
-        columns["ts"] = _timestamps(self._stamps)
+        columns["ts"] = pa.concat_arrays(self._moments)
         columns["raw"] = pa.LargeBinaryArray.from_buffers(
             pa.large_binary(),
             self.rows,
@@ -461,21 +569,6 @@ class _Columns:
         )
         names = RAW_SESSIONS.column_names
         return pa.Table.from_arrays([columns[name] for name in names], schema=RAW_SESSIONS.schema)
-
-
-def _timestamps(values: list[str | None]) -> pa.Array:
-    type_ = RAW_SESSIONS.schema.field("ts").type
-    texts = pa.array(values, pa.string())
-    try:
-        return texts.cast(type_)
-    except pa.ArrowInvalid:
-        # One of them only looks like a timestamp (a 99th second): that line has none.
-        return pa.array([_exact(value) for value in values], pa.string()).cast(type_)
-
-
-def _exact(value: str | None) -> str | None:
-    exact = canonical_timestamp(value)
-    return exact + "Z" if exact else None
 
 
 class _OldRows:

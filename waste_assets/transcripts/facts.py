@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
+from itertools import pairwise
 from os.path import commonprefix
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from waste_assets.collector import at_rest
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     LINE_BLOCKS,
@@ -34,7 +36,9 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.transcripts.archive import contents
-from waste_assets.transcripts.decode import Quarantined, decode
+from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
+from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.lines import Piece
 from waste_assets.transcripts.records import (
     Block,
     EmbeddedRecord,
@@ -84,6 +88,7 @@ _SILENT = frozenset(
         "result",
     ]
 )
+_SPARED = _SILENT | {"progress"}
 #: Attachments that are notes to the harness and never enter a prompt.
 _UNSENT = frozenset(
     [
@@ -107,12 +112,18 @@ _CALL_CHARS = _ERROR_CHARS = 1_000
 _RESULT_CHARS = 300
 #: What is kept of a call's target.
 TARGET_CHARS = 400
+#: No count in a transcript can mean more.
+_LIMIT = 2**53
+#: So many rows are turned into columns together.
+_PACKED_ROWS = 4_096
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
 _AGENT_PROGRESS = b"agent_progress"
 #: What is kept of the beginning of an injected text.
 _OPENING_CHARS = 80
 _BLANK = re.compile(r"\s+")
 _REMINDER, _REMINDER_END = "<system-reminder>", "</system-reminder>"
+
+_NO_OUTCOME, _NOT_SHOWN = ToolUseResult(), ShownFile()
 
 _fast_input = msgspec.json.Decoder(ToolInput).decode
 _fast_result = msgspec.json.Decoder(ToolUseResult).decode
@@ -130,26 +141,46 @@ def is_current(lake: Lake, day: date) -> bool:
 def read_day(lake: Lake, day: date) -> None:
     """Read the facts of one day from the archive and write them; nothing where nothing is held.
 
-    Safe to run in several processes at once: they write the same rows.
+    The archive brings its facts along; here are those that were read by older rules, or not at
+    all. Safe to run in several processes at once: they write the same rows.
     """
     version = contents(lake, day).version
     if not version:
         return
-    facts = _Facts()
-    with pq.ParquetFile(
-        lake.part(RAW_SESSIONS, day), read_dictionary=list(RAW_SESSIONS.packing.repeated)
-    ) as file:
+    facts = DayFacts(lake, day)
+    labels = list(RAW_SESSIONS.packing.repeated)
+    with at_rest(), pq.ParquetFile(lake.part(RAW_SESSIONS, day), read_dictionary=labels) as file:
         for group in range(file.num_row_groups):
             facts.add(file.read_row_group(group, use_threads=False))
-    notes = {_FROM: version, _RULES: RULES}
-    for table, rows in facts.tables().items():
-        if rows.num_rows:
-            lake.write(table, day, rows, notes)
-        else:
-            lake.remove(table, day)
+    facts.finish(version)
 
 
-@dataclass
+class DayFacts:
+    """The facts of one day, from the rows that the archive holds or is about to."""
+
+    def __init__(self, lake: Lake, day: date) -> None:
+        self._lake, self._day = lake, day
+        self._facts = _Facts()
+
+    def add(self, rows: pa.Table) -> None:
+        """Read rows of `raw_sessions`, after those before them."""
+        self._facts.add(rows)
+
+    def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Take in rows that have just been read, after those before them."""
+        self._facts.read(transcript, file, project, piece)
+
+    def finish(self, version: str) -> None:
+        """Write the facts of all these rows, which the archive holds as this version."""
+        notes = {_FROM: version, _RULES: RULES}
+        for table, rows in self._facts.tables().items():
+            if rows.num_rows:
+                self._lake.write(table, self._day, rows, notes)
+            else:
+                self._lake.remove(table, self._day)
+
+
+@dataclass(slots=True)
 class _Counts:
     path: str
     lines: int = 0
@@ -159,7 +190,7 @@ class _Counts:
     files: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Context:
     """Where the record at hand stands."""
 
@@ -174,7 +205,7 @@ class _Context:
     uuid: str | None = None
     #: Written with the first piece of the line; see `_Threads`.
     goes_on_from: str | None = None
-    block_no: int = field(default=0)
+    block_no: int = 0
 
 
 class _Threads:
@@ -241,41 +272,65 @@ class _Facts:
         )
         numbers = rows.column("line_no").to_pylist()
         stamps = rows.column("ts").cast(pa.int64()).to_pylist()
-        counts = _Counts("")
-        current = None
-        index = -1
-        for chunk in rows.column("raw").chunks:
-            bounds = np.frombuffer(chunk.buffers()[1], np.int64)[
-                chunk.offset : chunk.offset + len(chunk) + 1
-            ].tolist()
-            data = memoryview(chunk.buffers()[2] or b"")
-            for i in range(len(chunk)):
-                index += 1
-                transcript = transcripts[index]
-                if transcript != current:
-                    current = transcript
-                    counts = self._counts_of(transcript, paths[index])
-                if kinds[index] == "file":
-                    counts.files += 1
-                    continue
-                counts.lines += 1
-                ts = stamps[index]
-                if ts is None:
-                    ts = self._last_ts
-                else:
-                    self._last_ts = ts
-                kind = types[index]
-                if kind in _SILENT:
-                    counts.decoded += 1
-                    continue
-                line = data[bounds[i] : bounds[i + 1]]
-                if kind == "progress" and _AGENT_PROGRESS not in bytes(line):
-                    counts.decoded += 1
-                    continue
-                here = _Context(
-                    transcript, numbers[index], 0, ts, sessions[index], "main", projects[index]
-                )
-                self._line(line, here, counts, paths[index])
+        told = zip(
+            transcripts, kinds, sessions, types, projects, paths, numbers, stamps, strict=True
+        )
+        for line in _lines(rows.column("raw")):
+            transcript, where, session, kind, project, path, number, ts = next(told)
+            counts = self._counts_of(transcript, path)
+            if where == "file":
+                counts.files += 1
+                continue
+            counts.lines += 1
+            ts = self._since(ts)
+            if _says_nothing(kind, line):
+                counts.decoded += 1
+                continue
+            here = _Context(transcript, number, 0, ts, session, "main", project)
+            try:
+                record = fast_record(line)
+            except REFUSED:
+                self._refused(line, here, counts, path)
+            else:
+                self._record(record, here)
+                counts.decoded += 1
+        self._pack()
+
+    def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
+        """Take in a piece of a transcript, with its records."""
+        counts = self._counts_of(transcript, file.path)
+        if not file.is_lines:
+            counts.files += len(piece)
+            return
+        counts.lines += len(piece)
+        stamps = piece.moments.cast(pa.int64()).to_pylist()
+        told = zip(piece.records, piece.types, piece.sessions, stamps, strict=True)
+        bounds = pairwise(piece.offsets.tolist())
+        number = piece.first_line - 1
+        for record, kind, session, stamp in told:
+            number += 1
+            start, end = next(bounds)
+            ts = self._since(stamp)
+            if kind in _SPARED and _says_nothing(kind, piece.data[start:end]):
+                counts.decoded += 1
+                continue
+            here = _Context(transcript, number, 0, ts, session, "main", project)
+            if record is None:
+                self._refused(piece.data[start:end], here, counts, file.path)
+            else:
+                self._record(record, here)
+                counts.decoded += 1
+        self._pack()
+
+    def _since(self, ts: int | None) -> int:
+        """A line's time, or that of the line before it."""
+        if ts is not None:
+            self._last_ts = ts
+        return self._last_ts
+
+    def _pack(self) -> None:
+        for rows in self._rows.values():
+            rows.pack(_PACKED_ROWS)
 
     def _counts_of(self, transcript: str, path: str) -> _Counts:
         if transcript not in self._counts:
@@ -291,27 +346,25 @@ class _Facts:
             counts.add((transcript, c.path, c.lines, c.decoded, c.repaired, c.quarantined, c.files))
         return {table: self._rows[table.name].table() for table in LINE_TABLES}
 
-    def _line(self, line: memoryview, here: _Context, counts: _Counts, path: str) -> None:
+    def _refused(
+        self, line: bytes | memoryview, here: _Context, counts: _Counts, path: str
+    ) -> None:
+        """Take in a line that the fast decoder cannot read."""
         try:
-            record = fast_record(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            try:
-                decoded = decode(line)
-            except Quarantined as reason:
-                counts.quarantined += 1
-                self._rows[QUARANTINED_LINES.name].add(
-                    (here.transcript, here.line_no, path, str(reason), len(line))
-                )
-                return
-            counts.repaired += decoded.repaired
-            for part, value in enumerate(decoded.records):
-                forgiven = tolerant(Record, value)
-                if forgiven is not None:
-                    here.part = part
-                    self._record(forgiven, here)
-        else:
-            self._record(record, here)
+            decoded = decode(line)
+        except Quarantined as reason:
+            counts.quarantined += 1
+            self._rows[QUARANTINED_LINES.name].add(
+                (here.transcript, here.line_no, path, str(reason), len(line))
+            )
+            return
         counts.decoded += 1
+        counts.repaired += decoded.repaired
+        for part, value in enumerate(decoded.records):
+            forgiven = tolerant(Record, value)
+            if forgiven is not None:
+                here.part = part
+                self._record(forgiven, here)
 
     def _record(self, record: Record, here: _Context) -> None:
         if record.sessionId:
@@ -360,7 +413,7 @@ class _Facts:
             return
         try:
             inner: EmbeddedRecord | None = _fast_embedded(data.message)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except REFUSED:
             inner = tolerant(EmbeddedRecord, _value(given(data.message)))
         if inner is None or inner.message is None:
             return
@@ -501,14 +554,14 @@ class _Facts:
         appended = _reminders(text)
         reminders = sum(map(len, appended))
         failed = bool(block.is_error)
-        outcome = ToolUseResult()
+        outcome = _NO_OUTCOME
         told = given(record.toolUseResult)
         if told.startswith(b"{"):
             try:
                 outcome = _fast_result(told)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 outcome = tolerant(ToolUseResult, _value(told)) or outcome
-        shown = outcome.file or ShownFile()
+        shown = outcome.file or _NOT_SHOWN
         added, removed = _patched(outcome)
         todos = _todos(outcome)
         self._content(
@@ -641,27 +694,54 @@ class _Facts:
 
 
 class _Rows:
-    """Rows of one table, collected as tuples and turned into columns at the end."""
+    """Rows of one table: tuples, and columns as soon as there are many, which take less memory."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._rows: list[tuple[Any, ...]] = []
+        self._columns: list[pa.Table] = []
         self.add = self._rows.append
+
+    def pack(self, at_least: int) -> None:
+        """Turn the tuples into columns, where there are so many."""
+        if len(self._rows) >= at_least:
+            arrays = [
+                _array(values, column.type)
+                for values, column in zip(
+                    zip(*self._rows, strict=True), self._table.columns, strict=True
+                )
+            ]
+            self._columns.append(pa.Table.from_arrays(arrays, schema=self._table.schema))
+            self._rows.clear()
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table of the table's schema."""
-        if not self._rows:
-            return self._table.schema.empty_table()
-        columns = zip(*self._rows, strict=True)
-        arrays = [
-            _array(list(values), column.type)
-            for values, column in zip(columns, self._table.columns, strict=True)
-        ]
-        return pa.Table.from_arrays(arrays, schema=self._table.schema)
+        self.pack(1)
+        whole = pa.concat_tables([self._table.schema.empty_table(), *self._columns])
+        # Where one part ends and the next begins is chance, and would show in the file.
+        return whole.combine_chunks()
+
+
+def _says_nothing(kind: str | None, line: bytes | memoryview) -> bool:
+    """Whether a line of this type need not be looked at."""
+    return kind in _SILENT or (kind == "progress" and _AGENT_PROGRESS not in bytes(line))
+
+
+def _lines(column: pa.ChunkedArray) -> Iterator[memoryview]:
+    """The bytes of each line, where they are."""
+    for chunk in column.chunks:
+        bounds = np.frombuffer(chunk.buffers()[1], np.int64)[
+            chunk.offset : chunk.offset + len(chunk) + 1
+        ].tolist()
+        data = memoryview(chunk.buffers()[2] or b"")
+        for start, end in pairwise(bounds):
+            yield data[start:end]
 
 
 def _labels(column: pa.ChunkedArray) -> list[Any]:
-    """A dictionary-encoded column as a list of values that share their strings."""
+    """A column with few different values as a list of values that share their strings."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
     values: list[Any] = []
     for chunk in column.chunks:
         names = [*chunk.dictionary.to_pylist(), None]
@@ -670,7 +750,7 @@ def _labels(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+def _array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(type_):
         return pa.array(array("q", values)).cast(type_)
     return pa.array(values, type_)
@@ -691,19 +771,19 @@ def _response_id(message: Message, record: Record, here: _Context) -> str:
 
 
 def _count(value: int | None) -> int:
-    return max(_sane(value) or 0, 0)
+    return value if value is not None and 0 < value < _LIMIT else 0
 
 
 def _sane(value: int | None) -> int | None:
     """A number, unless no transcript can mean it and no column hold it."""
-    return value if value is not None and abs(value) < 2**53 else None
+    return value if value is not None and abs(value) < _LIMIT else None
 
 
 def _value(raw: bytes) -> Any:
     """The JSON of a raw field, which the line's own decoder has not looked into."""
     try:
         return _plain(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         try:
             return decode(raw).records[0]
         except Quarantined:

@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from io import FileIO
 from sys import intern
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from waste_assets.lake.tables import TIMESTAMP
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
-from waste_assets.transcripts.decode import Quarantined, decode
+from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.records import Record, fast_record
 
 _BLOCK, _PAGE = 8 << 20, 4 << 10
 #: A last line without a line end that nobody has added to for so long will not be finished.
@@ -45,17 +49,34 @@ class Piece:
 
     day: date
     first_line: int
-    #: The bytes of all the lines, one after another.
-    data: bytes
+    #: The bytes of all the lines, one after another; gone once the next piece is asked for.
+    data: bytes | memoryview
     #: Where each line begins in `data`, and where the last one ends.
     offsets: npt.NDArray[np.int64]
     types: list[str | None]
     #: The lines' own timestamps, ISO 8601 in UTC; None where a line has none.
     timestamps: list[str | None]
     sessions: list[str]
+    #: What the lines say, where that was asked for; None for one that is not quite JSON.
+    records: list[Record | None]
 
     def __len__(self) -> int:
         return len(self.types)
+
+    @cached_property
+    def moments(self) -> pa.Array:
+        """The timestamps as Arrow has them."""
+        texts = pa.array(self.timestamps, pa.string())
+        try:
+            return texts.cast(TIMESTAMP)
+        except pa.ArrowInvalid:
+            # One of them only looks like a timestamp (a 99th second): that line has none.
+            exact = [canonical_timestamp(value) for value in self.timestamps]
+            return pa.array([e + "Z" if e else None for e in exact], pa.string()).cast(TIMESTAMP)
+
+    def kept(self) -> Piece:
+        """The piece with bytes of its own, which stay, and nothing else that is large."""
+        return replace(self, data=bytes(self.data), records=[])
 
 
 @dataclass
@@ -74,8 +95,12 @@ def read_pieces(
     calendar: Calendar,
     reading: Reading,
     opened: Callable[[str], None] = lambda path: None,
+    *,
+    records: bool = False,
 ) -> Iterator[Piece]:
     """Read a transcript once, from its first byte to its last whole line.
+
+    `records`: the pieces bring the records of their lines along.
 
     A line without a timestamp takes the day of the line before it; the first lines take the day
     of the first timestamp, and a file with none at all the day of its modification time.
@@ -84,7 +109,7 @@ def read_pieces(
         Unreadable: the file cannot be read to its end; what has been yielded before stands.
     """
     opened(file.path)
-    state = _State(file, calendar, reading)
+    state = _State(file, calendar, reading, records)
     with _open(file.path) as handle:
         # One buffer for the whole file: a line that the block cuts moves to its front.
         buffer = bytearray(min(_BLOCK, max(file.size + 1, _PAGE)))
@@ -141,7 +166,7 @@ def timestamp_of(line: bytes) -> str | None:
     """A line's own timestamp as it stands there; None where it has none or is no record."""
     try:
         return _envelope(line).timestamp
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return None
 
 
@@ -149,7 +174,7 @@ def _is_whole(line: bytes) -> bool:
     """Whether a line without a line end is complete all the same."""
     try:
         return isinstance(msgspec.json.decode(line), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return False
 
 
@@ -160,7 +185,11 @@ def _is_settled(descriptor: int) -> bool:
 class _State:
     """What is carried from line to line of one file."""
 
-    def __init__(self, file: SourceFile, calendar: Calendar, reading: Reading) -> None:
+    def __init__(
+        self, file: SourceFile, calendar: Calendar, reading: Reading, with_records: bool
+    ) -> None:
+        self._with_records = with_records
+        self._decode: Callable[[memoryview], Any] = fast_record if with_records else _envelope
         self._calendar = calendar
         self._reading = reading
         self._day: date | None = None
@@ -180,18 +209,19 @@ class _State:
         stamps: list[str | None] = []
         sessions: list[str] = []
         days: list[date | None] = []
+        records: list[Record | None] = []
         day, known, session = self._day, self._days, self._reading.session
-        start, find = 0, data.find
+        start, find, decode = 0, data.find, self._decode
         with memoryview(data) as view:
             while start < size:
                 end = find(b"\n", start, size) + 1 or size
                 line = view[start:end]
                 try:
-                    envelope = _envelope(line)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    envelope = _forgiving(line)
-                finally:
-                    line.release()
+                    envelope = record = decode(line)
+                except REFUSED:
+                    envelope, record = _forgiving(line), None
+                if self._with_records:
+                    records.append(record)
                 start = end
                 bounds.append(end)
                 kind = envelope.type
@@ -221,7 +251,7 @@ class _State:
             # No timestamp so far: these lines take the day of the first one that comes.
             self._held.append(bytes(data[:size]))
             return
-        yield from self._cut(data, bounds, types, stamps, sessions, days)
+        yield from self._cut(data, bounds, types, stamps, sessions, days, records)
 
     def flush(self) -> Iterator[Piece]:
         """The lines of a file without any timestamp."""
@@ -237,6 +267,7 @@ class _State:
         stamps: list[str | None],
         sessions: list[str],
         days: list[date | None],
+        records: list[Record | None],
     ) -> Iterator[Piece]:
         first_day = next(day for day in days if day is not None)
         start, count = 0, len(days)
@@ -246,15 +277,21 @@ class _State:
             while end < count and (days[end] or first_day) == day:
                 end += 1
             offsets = np.array(bounds[start : end + 1], dtype=np.int64) - bounds[start]
-            yield Piece(
-                day,
-                self._reading.lines + start + 1,
-                bytes(memoryview(data)[bounds[start] : bounds[end]]),
-                offsets,
-                types[start:end],
-                stamps[start:end],
-                sessions[start:end],
-            )
+            # Not copied: whoever takes the lines does that anyway. Let go of afterwards, also by
+            # the records, which look into it: the buffer may have to grow.
+            with memoryview(data)[bounds[start] : bounds[end]] as view:
+                piece = Piece(
+                    day,
+                    self._reading.lines + start + 1,
+                    view,
+                    offsets,
+                    types[start:end],
+                    stamps[start:end],
+                    sessions[start:end],
+                    records[start:end],
+                )
+                yield piece
+                piece.records.clear()
             self._reading.days.add(day)
             start = end
         self._reading.lines += count
@@ -266,6 +303,10 @@ class _State:
 
 def _forgiving(line: memoryview) -> _Envelope:
     """The envelope of a line that the fast decoder refused; empty where there is none."""
+    try:
+        return _envelope(line)
+    except REFUSED:
+        pass
     try:
         record = decode(line).records[0]
     except Quarantined:

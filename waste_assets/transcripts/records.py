@@ -17,6 +17,8 @@ ABSENT = msgspec.Raw(b"")
 
 def given(raw: msgspec.Raw) -> bytes:
     """The JSON of a raw field; empty where it is absent or null."""
+    if raw is ABSENT:
+        return b""
     data = bytes(raw)
     return b"" if data == b"null" else data
 
@@ -149,6 +151,7 @@ class Record(msgspec.Struct, gc=False):
     parentUuid: str | None = None
     timestamp: str | None = None
     sessionId: str | None = None
+    cwd: str | None = None
     agentId: str | None = None
     requestId: str | None = None
     version: str | None = None

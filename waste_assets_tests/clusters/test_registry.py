@@ -164,6 +164,7 @@ def audit(tmp_path: Path) -> Audit:
         made.write(c.say())
     made.run()
     made.publish()
+    made.report()
     return made
 
 

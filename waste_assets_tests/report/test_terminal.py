@@ -110,7 +110,7 @@ def test_the_story_fits_a_small_window(told: dict[str, Any], width: int, audit: 
         assert f"{usd(row['usd_avoidable'])}, {month}: {row['what']}" in text
     waste = told["waste"]
     assert f"Wasted: {usd(waste['usd_direct'])} to {usd(waste['usd_avoidable'])}" in text
-    for start in ("Failures: ", "Cache: ", "Coverage: 40 of 40 files", "More: waste-assets usage"):
+    for start in ("Failures: ", "Cache: ", "Coverage: 40 of 40 files", "More: waste-assets report"):
         assert any(line.startswith(start) for line in lines)
     # Each example can be opened by what is printed of it.
     shown = re.findall(r"show (\S+:\d+)\)", text)

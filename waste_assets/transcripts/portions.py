@@ -1,0 +1,130 @@
+"""Dividing much that is to be archived into ranges of days, each the work of one process.
+
+Which days a file is about is guessed from its beginning and its end. Where the guess misses a
+day, that day lacks the file's lines afterwards; whoever archives looks for such days anyway.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
+
+from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.transcripts.days import Calendar
+from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.peek import peek
+
+#: What one portion reads, or one day of it: bounds what is held in memory, whatever the range.
+_PORTION_BYTES = 128 << 20
+
+Span = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class Portion:
+    """A range of days, and the files that hold lines of them."""
+
+    first: date
+    last: date
+    files: list[SourceFile]
+
+    @property
+    def bytes(self) -> int:
+        """What has to be read for it."""
+        return sum(file.size for file in self.files)
+
+
+def portions(
+    files: list[SourceFile],
+    changed: set[str],
+    catalog: dict[str, CatalogEntry],
+    first: date,
+    last: date,
+    calendar: Calendar,
+) -> list[Portion]:
+    """The days from `first` to `last` in portions of about the same size, in order.
+
+    A file whose days lie in several portions is in each of them.
+    """
+    total = sum(file.size for file in files)
+    if total <= _PORTION_BYTES:
+        return [Portion(first, last, files)]
+    spans = _spans(files, changed, catalog, calendar)
+    begins = _begins(files, spans, -(-total // _PORTION_BYTES), first, last)
+    ends = [begin - timedelta(days=1) for begin in begins[1:]]
+    return [
+        Portion(begin, end, [file for file in files if _meets(spans[file.path], begin, end)])
+        for begin, end in zip(begins, [*ends, last], strict=True)
+    ]
+
+
+def _spans(
+    files: list[SourceFile],
+    changed: set[str],
+    catalog: dict[str, CatalogEntry],
+    calendar: Calendar,
+) -> dict[str, Span]:
+    """The first and the last day of each file, as far as a look at it tells."""
+    of_transcript: dict[str, Span] = {}
+    begin_of_session: dict[str, date] = {}
+    for entry in catalog.values():
+        if entry.days:
+            begin = begin_of_session.get(entry.session, date.max)
+            begin_of_session[entry.session] = min(begin, *entry.days)
+    for file in files:
+        if file.is_lines:
+            known_days = catalog[file.path].days if file.path not in changed else {}
+            days = list(known_days) or _peeked(file, calendar)
+            days += of_transcript.get(file.transcript, ())
+            of_transcript[file.transcript] = (min(days), max(days))
+            begin = begin_of_session.get(file.session, date.max)
+            begin_of_session[file.session] = min(begin, *days)
+    spans = {}
+    for file in files:
+        if file.is_lines:
+            # Copies of a transcript are merged, so they are read together.
+            spans[file.path] = of_transcript[file.transcript]
+        else:
+            day = begin_of_session.get(file.session) or _written(file, calendar)
+            spans[file.path] = (day, day)
+    return spans
+
+
+def _peeked(file: SourceFile, calendar: Calendar) -> list[date]:
+    try:
+        seen = peek(file)
+    except OSError:
+        return [_written(file, calendar)]
+    days = [calendar.day(stamp) for stamp in seen.stamps]
+    # A file whose lines have no timestamp lies on the day it was written.
+    return days if seen.of_lines else [*days, _written(file, calendar)]
+
+
+def _written(file: SourceFile, calendar: Calendar) -> date:
+    return calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+
+
+def _begins(
+    files: Iterable[SourceFile], spans: dict[str, Span], count: int, first: date, last: date
+) -> list[date]:
+    """The first day of each portion, of `count` at most."""
+    sizes: dict[date, int] = defaultdict(int)
+    for file in files:
+        # Most of a session that goes on for long lies near its beginning.
+        sizes[min(max(spans[file.path][0], first), last)] += file.size
+    days = sorted(sizes)
+    sums = list(accumulate(sizes[day] for day in days))
+    begins = [first]
+    for number in range(1, count):
+        # The day after the one within which so much is reached.
+        reached = next(i for i, size in enumerate(sums) if size * count >= number * sums[-1])
+        if reached + 1 < len(days) and days[reached + 1] > begins[-1]:
+            begins.append(days[reached + 1])
+    return begins
+
+
+def _meets(span: Span, first: date, last: date) -> bool:
+    return span[0] <= last and span[1] >= first
