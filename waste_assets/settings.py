@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from waste_assets.labels.settings import LabelSettings
 from waste_assets.transcripts.discover import default_roots
 
 DATA_ROOT = "WASTE_ASSETS_DATA"
@@ -33,6 +34,8 @@ class Settings:
     prefix_budget: int = 50_000
     #: A tool result above this size is too long, tokens.
     result_cap: int = 8_000
+    #: Who judges what rules cannot, and for how much.
+    labels: LabelSettings = field(default_factory=LabelSettings)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +48,7 @@ class Settings:
             environ.get(TIME_ZONE) or "UTC",
             _tokens(environ, PREFIX_BUDGET, cls.prefix_budget),
             _tokens(environ, RESULT_CAP, cls.result_cap),
+            LabelSettings.from_environment(environ),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -55,6 +59,7 @@ class Settings:
             TIME_ZONE: self.time_zone,
             PREFIX_BUDGET: str(self.prefix_budget),
             RESULT_CAP: str(self.result_cap),
+            **self.labels.to_environment(),
         }
 
 

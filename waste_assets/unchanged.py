@@ -81,6 +81,12 @@ def note(data_root: Path, current: str, until: float | None, told: dict[str, Any
             temporary.unlink(missing_ok=True)
 
 
+def forget(data_root: Path) -> None:
+    """Let the next audit look at everything: something has changed where it would not see it."""
+    with suppress(OSError):
+        (data_root / _NAME).unlink(missing_ok=True)
+
+
 def _line(*values: object) -> bytes:
     return ("\0".join(map(str, values)) + "\n").encode("utf-8", "surrogateescape")
 

@@ -20,14 +20,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waste_assets.faults import Fault
 from waste_assets.labels.answer import Outcome
-from waste_assets.labels.client import BatchState, Client, Kind, Trouble
 from waste_assets.labels.question import Judge, Prompt, Question
 from waste_assets.labels.reading import Reading, read_result
 from waste_assets.labels.request import (
@@ -41,6 +41,10 @@ from waste_assets.labels.request import (
 )
 from waste_assets.labels.spend import Charge, usd_of
 from waste_assets.labels.store import Budget, LabelStore, Sending, Settlement, Wanted
+from waste_assets.labels.trouble import Kind, Trouble
+
+if TYPE_CHECKING:
+    from waste_assets.labels.client import BatchState, Client
 
 #: A batch takes 100,000 requests and 256 MB; smaller ones are sooner sent again.
 _MOST_REQUESTS, _MOST_BYTES = 10_000, 64 << 20
@@ -157,16 +161,17 @@ def _send(
     if not open_:
         return
     tier = STANDARD if len(open_) < direct_below else BATCH
+    fixed: dict[str, int] = {}
+    if store.room(budget, synthetic=client.is_synthetic, now=now) > 0:
+        fixed, refused = _tried_out(client, judge, open_.values(), asked)
+        open_ = {k: q for k, q in open_.items() if q.prompt.digest not in refused}
     waiting = store.deferred()
     today = now.astimezone(UTC).date()
     wanted = [
-        Wanted(key, question, most_usd(question, judge, tier, today))
-        for key, question in open_.items()
+        Wanted(key, one, most_usd(one, judge, tier, today, fixed.get(one.prompt.digest)))
+        for key, one in open_.items()
     ]
     wanted.sort(key=lambda one: (one.key not in waiting, waiting.get(one.key, "")))
-    if wanted[0].most_usd <= store.room(budget, synthetic=client.is_synthetic, now=now):
-        refused = _refused(store, client, judge, open_.values(), asked)
-        wanted = [one for one in wanted if one.question.prompt.digest not in refused]
     rest: Sequence[Wanted] = wanted
     try:
         while rest:
@@ -202,38 +207,35 @@ def _open(
 def _over_budget(budget: Budget) -> str:
     month = f" and ${budget.month_usd:g} a month" if budget.month_usd is not None else ""
     return (
-        f"The budget of ${budget.max_usd:g} a run{month} does not cover the most that all questions "
-        "can cost: what was left out comes first next time."
+        f"The budget of ${budget.max_usd:g} a run{month} does not cover the most that all "
+        "questions can cost: what was left out comes first next time."
     )
 
 
-def _refused(
-    store: LabelStore,
-    client: Client,
-    judge: Judge,
-    questions: Iterable[Question],
-    asked: Asked,
-) -> set[str]:
-    """Let the API look at a request of each new kind, for nothing; returns the kinds it refuses.
+def _tried_out(
+    client: Client, judge: Judge, questions: Iterable[Question], asked: Asked
+) -> tuple[dict[str, int], set[str]]:
+    """Let the API look at a request of each kind, for nothing.
 
     A batch is checked only when its turn comes; and a wrong key or address is better known before
-    anything is reserved.
+    anything is reserved. Returns the tokens of each kind without a question, and the kinds that
+    the API refuses, by digest.
     """
-    known = store.known_prompts()
-    first: dict[str, Question] = {}
+    counted: dict[str, int] = {}
+    refused: set[str] = set()
     for question in questions:
-        first.setdefault(question.prompt.digest, question)
-    refused = set()
-    for name in [name for name in first if name not in known] or list(first)[:1]:
+        name = question.prompt.digest
+        if name in counted or name in refused:
+            continue
         try:
-            client.count_tokens(params_of(first[name], judge))
+            counted[name] = client.count_tokens(params_of(replace(question, text="."), judge))
         except Trouble as trouble:
             if trouble.kind is not Kind.REFUSED:
                 raise
             refused.add(name)
             asked.stopped = trouble.kind.value
-            asked.told = f"Questions of the kind {first[name].prompt.task} are not sent: {trouble}"
-    return refused
+            asked.told = f"Questions of the kind {question.prompt.task} are not sent: {trouble}"
+    return counted, refused
 
 
 def _fitting(wanted: Sequence[Wanted], judge: Judge) -> int:
@@ -345,14 +347,12 @@ def collect(
     collected = Collected()
     with store.alone():
         if store.sendings("intended", client.host):
-            _watched(collected, lambda: _reconcile(store, client, now, collected))
+            _watched(collected, partial(_reconcile, store, client, now, collected))
     sendings = store.sendings("submitted", client.host)
     collected.elsewhere = len(store.sendings("submitted")) - len(sendings)
     for sending in sendings:
-        _watched(
-            collected,
-            lambda sending=sending: _pick_up(store, client, sending, now, prompts or {}, collected),
-        )
+        pick_up = partial(_pick_up, store, client, sending, now, prompts or {}, collected)
+        _watched(collected, pick_up)
     return collected
 
 

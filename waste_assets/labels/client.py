@@ -12,13 +12,11 @@ A thin layer over the `anthropic` SDK. It knows no question and no budget. What 
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,43 +26,18 @@ from anthropic._decoders.jsonl import JSONLDecoder
 from anthropic.types.messages import MessageBatch
 
 from waste_assets.faults import Fault
+from waste_assets.labels.address import host_of, is_loopback
+from waste_assets.labels.settings import PROVIDER
+from waste_assets.labels.trouble import Kind, Trouble
 
 T = TypeVar("T")
 
-PROVIDER = "https://api.anthropic.com"
 #: Seconds: a batch of 64 MB on a slow line takes its time; a question does not.
 _SUBMIT_TIMEOUT, _TIMEOUT = 600.0, 60.0
 #: How often a submit is sent that was told to come later, and the longest wait, seconds.
 _ATTEMPTS, _LONGEST_WAIT = 3, 60.0
 _CAP_CODE = "enforced_spend_limit_reached"
 _CAP_WORDS = "reached your specified api usage limits"
-
-
-class Kind(StrEnum):
-    """What went wrong, by what it means for what was sent."""
-
-    #: The key is not accepted. Nothing was done.
-    KEY = "key"
-    #: No connection came about, so nothing was sent.
-    UNREACHABLE = "unreachable"
-    #: It was sent, and whether it was done is not known.
-    DOUBT = "doubt"
-    #: A limit on spend is reached. Nothing was done, and nothing will be today.
-    CAP = "cap"
-    #: Too much at once, or overloaded. Nothing was done.
-    BUSY = "busy"
-    #: The request itself is wrong. Nothing was done, and the same one would fail again.
-    REFUSED = "refused"
-    #: What was asked for is not there.
-    GONE = "gone"
-
-
-class Trouble(Fault):
-    """A call of the API went wrong; the message says what to do."""
-
-    def __init__(self, kind: Kind, told: str) -> None:
-        super().__init__(told)
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -76,23 +49,6 @@ class BatchState:
     has_ended: bool
     #: Requests in it.
     requests: int
-
-
-def host_of(base_url: str) -> str:
-    """Who answers at an address: host, and port where one is given."""
-    return urlsplit(base_url).netloc.rpartition("@")[2]
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether an address is this machine: whatever answers there is not the provider."""
-    name = urlsplit(base_url).hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
 
 
 class Client:

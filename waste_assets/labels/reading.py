@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from waste_assets.labels.answer import Outcome
 from waste_assets.labels.question import Prompt
@@ -93,12 +94,17 @@ def _answer(
     try:
         told = json.loads(text)
         if prompt is not None:
-            schema = prompt.answer.model_json_schema()
+            schema = _schema(prompt.answer)
             spelled = _spelled(told, schema, schema.get("$defs", {}))
             told = prompt.answer.model_validate(spelled).model_dump(mode="json")
     except (ValueError, ValidationError, RecursionError):
         return Outcome.INVALID, None
     return (Outcome.ANSWERED, told) if isinstance(told, dict) else (Outcome.INVALID, None)
+
+
+@cache
+def _schema(answer: type[BaseModel]) -> Mapping[str, Any]:
+    return answer.model_json_schema()
 
 
 def _spelled(value: Any, schema: Mapping[str, Any], shapes: Mapping[str, Any]) -> Any:

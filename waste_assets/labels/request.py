@@ -65,23 +65,32 @@ def size_of(params: dict[str, Any]) -> int:
     return len(json.dumps(params, ensure_ascii=False).encode()) + 100
 
 
-def most_tokens(question: Question) -> int:
-    """Input tokens that a request has at most: a token is a byte at least."""
-    return len(_sendable(question.text).encode()) + _prompt_bytes(question.prompt)
+def most_tokens(question: Question, fixed_tokens: int | None = None) -> int:
+    """Input tokens that a request has at most: a token is a byte at least.
+
+    `fixed_tokens`: what the API counts for a request of the kind without a question.
+    """
+    return _most_fixed(question.prompt, fixed_tokens) + len(_sendable(question.text).encode())
 
 
-def most_usd(question: Question, judge: Judge, tier: str, on: date) -> float:
-    """The most that a question can cost, USD: every byte a token, every answer at full length.
+def most_usd(
+    question: Question, judge: Judge, tier: str, on: date, fixed_tokens: int | None = None
+) -> float:
+    """The most that a question can cost, USD: a token for every byte, and the longest answer.
 
-    Input is taken at the dearest of its rates, and inference as kept in the US, which costs more.
+    The instructions are taken at the dearest of their rates, and inference as kept in the US,
+    which costs more. `fixed_tokens` as in `most_tokens`.
 
     Raises:
         Fault: the model has no price, so that no budget would hold.
     """
-    tokens = most_tokens(question)
+    fixed = _most_fixed(question.prompt, fixed_tokens)
+    tokens = most_tokens(question, fixed_tokens)
     rates = rates_of(judge.model, tier, on, tokens)
-    dearest = max(rates.input, rates.write_5m, rates.write_1h, rates.read)
-    return (tokens * dearest + question.prompt.max_tokens * rates.output) / 1e6
+    dearest = max(rates.input, rates.write_5m, rates.read)
+    return (
+        fixed * dearest + (tokens - fixed) * rates.input + question.prompt.max_tokens * rates.output
+    ) / 1e6
 
 
 def rates_of(model: str, tier: str, on: date, prompt_tokens: int) -> Rates:
@@ -100,10 +109,15 @@ def rates_of(model: str, tier: str, on: date, prompt_tokens: int) -> Rates:
     return rates
 
 
+def _most_fixed(prompt: Prompt, counted: int | None) -> int:
+    most = _prompt_bytes(prompt) + _ADDED_TOKENS
+    # The API calls its count an estimate.
+    return most if counted is None else min(most, int(counted * 1.1) + 50)
+
+
 @cache
 def _prompt_bytes(prompt: Prompt) -> int:
-    told = prompt.system + json.dumps(prompt.schema)
-    return len(told.encode()) + _ADDED_TOKENS
+    return len((prompt.system + json.dumps(prompt.schema)).encode())
 
 
 @cache

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import sqlalchemy as sa
 
 from waste_assets.accounting.prices import price_charges
@@ -38,59 +39,54 @@ def usd_of(charges: Sequence[Charge]) -> list[float]:
     What is not billed costs nothing; a result that was lost counts as the most it can have cost.
     A model that came back under a name without a price is taken as the one that was asked for.
     """
-    models = [charge.reading.model_returned for charge in charges]
-    found = _priced(charges, models)
-    again = _priced(charges, [charge.model_asked for charge in charges])
+    found = _priced(charges, [charge.reading.model_returned for charge in charges])
+    if None in found:
+        again = _priced(charges, [charge.model_asked for charge in charges])
+        found = [one if one is not None else other for one, other in zip(found, again, strict=True)]
     usd = []
-    for charge, by_returned, by_asked in zip(charges, found, again, strict=True):
-        outcome = charge.reading.outcome
-        if outcome.is_billed:
-            price = by_returned if by_returned is not None else by_asked
+    for charge, price in zip(charges, found, strict=True):
+        if charge.reading.outcome.is_billed:
             usd.append(charge.reserved_usd if price is None else price)
         else:
-            usd.append(charge.reserved_usd if outcome is Outcome.LOST else 0.0)
+            usd.append(charge.reserved_usd if charge.reading.outcome is Outcome.LOST else 0.0)
     return usd
 
 
 def _priced(charges: Sequence[Charge], models: Sequence[str | None]) -> list[float | None]:
-    rows = [
-        (
-            number,
-            model,
-            charge.on,
-            charge.reading.usage.inference_geo,
-            charge.reading.usage.service_tier or charge.tier,
-            charge.reading.usage.input_tokens,
-            charge.reading.usage.write_5m_tokens,
-            charge.reading.usage.write_1h_tokens,
-            charge.reading.usage.read_tokens,
-            charge.reading.usage.output_tokens,
-        )
-        for number, (charge, model) in enumerate(zip(charges, models, strict=True))
-        if charge.reading.outcome.is_billed
-    ]
-    usd: list[float | None] = [None] * len(charges)
-    if not rows:
-        return usd
+    """The price of each charge as one of that model; None without one."""
+    used = [charge.reading.usage for charge in charges]
+    rows = {
+        "number": list(range(len(charges))),
+        "model": list(models),
+        "priced_on": [charge.on for charge in charges],
+        "inference_geo": [usage.inference_geo for usage in used],
+        "service_tier": [
+            usage.service_tier or charge.tier for usage, charge in zip(used, charges, strict=True)
+        ],
+        **{kind: [getattr(usage, kind) for usage in used] for kind in _KINDS},
+    }
     with duckdb.connect() as con:
-        con.execute(_CHARGES)
-        con.executemany(f"INSERT INTO charges VALUES ({', '.join('?' * 10)})", rows)
-        price_charges(con, "all_charges", "priced")
-        for number, price in con.execute("SELECT number, usd FROM priced").fetchall():
-            usd[number] = price
-    return usd
+        con.register("rows", pa.table(rows, _ROWS))
+        con.execute(
+            "CREATE TEMP VIEW charges AS SELECT *, number AS response_id, 0 AS iteration, "
+            "'standard' AS speed, 0 AS web_search_requests FROM rows"
+        )
+        price_charges(con, "charges", "priced")
+        priced = con.execute("SELECT usd FROM priced ORDER BY number").fetchall()
+    return [usd for (usd,) in priced]
 
 
-_CHARGES = """
-CREATE TEMP TABLE charges (
-    number INTEGER, model VARCHAR, priced_on DATE, inference_geo VARCHAR, service_tier VARCHAR,
-    input_tokens BIGINT, write_5m_tokens BIGINT, write_1h_tokens BIGINT, read_tokens BIGINT,
-    output_tokens BIGINT
-);
-CREATE TEMP VIEW all_charges AS
-SELECT *, number AS response_id, 0 AS iteration, 'standard' AS speed, 0 AS web_search_requests
-FROM charges
-"""
+_KINDS = ("input_tokens", "write_5m_tokens", "write_1h_tokens", "read_tokens", "output_tokens")
+_ROWS = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("model", pa.string()),
+        ("priced_on", pa.date32()),
+        ("inference_geo", pa.string()),
+        ("service_tier", pa.string()),
+        *((kind, pa.int64()) for kind in _KINDS),
+    ]
+)
 
 
 @dataclass(frozen=True)

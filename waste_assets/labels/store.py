@@ -148,7 +148,15 @@ class LabelStore:
             return {row.key for row in _in_portions(connection, query, c.key, keys)}
 
     def version(self) -> str:
-        """Identity of all that is known: another one as soon as anything is asked or settled."""
+        """Identity of all answers, empty without any: another one when anything is settled."""
+        c = schema.requests.c
+        query = sa.select(sa.func.count(c.outcome), sa.func.max(c.settled_at))
+        with self._state.reading() as connection:
+            settled, last = connection.execute(query).one()
+        return hashlib.sha256(f"{settled} {last}".encode()).hexdigest()[:16] if settled else ""
+
+    def ledger_version(self) -> str:
+        """Identity of the ledger: another one as soon as anything is asked or settled."""
         c, s = schema.requests.c, schema.sendings.c
         queries = (
             sa.select(
@@ -168,11 +176,6 @@ class LabelStore:
     def alone(self) -> AbstractContextManager[None]:
         """Nobody else sends while this block runs; what is intended then is of the dead."""
         return self._state.exclusively("labels")
-
-    def known_prompts(self) -> set[str]:
-        """Digests of the prompts that something was sent with."""
-        with self._state.reading() as connection:
-            return set(connection.scalars(sa.select(schema.prompts.c.digest)))
 
     def deferred(self) -> dict[str, str]:
         """Keys that a budget has left out, with the moment of the first time."""
