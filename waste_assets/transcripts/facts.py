@@ -702,8 +702,8 @@ def changed_chars(given: ToolInput) -> int | None:
 def _between(old: str, new: str) -> int:
     """Length of what differs between two texts, after their common beginning and end."""
     shorter = min(len(old), len(new))
-    start = len(commonprefix((old, new)))
-    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))
+    start = len(commonprefix((old, new)))  # noqa: RUF071 - of characters is what is wanted
+    end = len(commonprefix((old[start:][::-1], new[start:][::-1])))  # noqa: RUF071
     return max(len(new), len(old)) - start - min(end, shorter - start)
 
 
