@@ -14,6 +14,7 @@ import duckdb
 from waste_assets.accounting import turns
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels.store import LabelStore
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
@@ -84,7 +85,7 @@ def plan(
             touched.add(_session(entry.transcript))
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
-    made.publish = published_inputs(bi) != inputs(lake)
+    made.publish = published_inputs(bi) != inputs(lake, LabelStore(state).ledger_version())
     return made
 
 

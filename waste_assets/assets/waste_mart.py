@@ -6,8 +6,9 @@ import dagster as dg
 import duckdb
 
 from waste_assets.assets.described import OWNERS, column_schema, records, small_table
+from waste_assets.labels.spend import ledger
 from waste_assets.lake.tables import FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
-from waste_assets.mart.publish import publish
+from waste_assets.mart.publish import Ledger, publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
 
@@ -32,7 +33,9 @@ def waste_mart(
     context: dg.AssetExecutionContext, data_root: DataRoot
 ) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
-    publish(data_root.lake, data_root.bi, datetime.now(UTC).date())
+    with data_root.label_store() as store:
+        spent = Ledger(store.ledger_version(), ledger(store))
+    publish(data_root.lake, data_root.bi, datetime.now(UTC).date(), spent)
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
         (totals,) = records(con.execute(_TOTALS))
         (wasted,) = records(con.execute(_WASTED))

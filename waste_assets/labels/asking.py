@@ -42,6 +42,7 @@ from waste_assets.labels.request import (
 from waste_assets.labels.spend import Charge, usd_of
 from waste_assets.labels.store import Budget, LabelStore, Sending, Settlement, Wanted
 from waste_assets.labels.trouble import Kind, Trouble
+from waste_assets.redaction import redact
 
 if TYPE_CHECKING:
     from waste_assets.labels.client import BatchState, Client
@@ -73,6 +74,8 @@ class Asked:
     deferred: int = 0
     #: Not sent because something went wrong.
     unsent: int = 0
+    #: Never sent, because something in them looks like a secret.
+    withheld: int = 0
     #: The most that what was sent can cost.
     reserved_usd: float = 0.0
     #: What the budget still has.
@@ -160,6 +163,9 @@ def _send(
         open_ = _open(store, client, by_key, asked)
     if not open_:
         return
+    safe = {key: one for key, one in open_.items() if redact(one.text) == one.text}
+    asked.withheld, open_ = len(open_) - len(safe), safe
+    asked.unsent = len(open_)
     tier = STANDARD if len(open_) < direct_below else BATCH
     fixed: dict[str, int] = {}
     if store.room(budget, synthetic=client.is_synthetic, now=now) > 0:

@@ -138,6 +138,10 @@ answers = sa.Table(
 deferred = sa.Table(
     "label_deferred", metadata, _text("key", key=True), _text("day"), _text("since")
 )
+#: Days of which every question was asked, and what they were made from.
+asked_days = sa.Table(
+    "label_asked_days", metadata, _text("day", key=True), _text("identity"), _text("asked_at")
+)
 #: What each asking did, in numbers.
 askings = sa.Table(
     "label_askings",

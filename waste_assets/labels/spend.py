@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import sqlalchemy as sa
 
 from waste_assets.accounting.prices import price_charges
@@ -55,8 +54,8 @@ def usd_of(charges: Sequence[Charge]) -> list[float]:
 def _priced(charges: Sequence[Charge], models: Sequence[str | None]) -> list[float | None]:
     """The price of each charge as one of that model; None without one."""
     used = [charge.reading.usage for charge in charges]
-    rows = {
-        "number": list(range(len(charges))),
+    columns = {
+        "response_id": list(range(len(charges))),
         "model": list(models),
         "priced_on": [charge.on for charge in charges],
         "inference_geo": [usage.inference_geo for usage in used],
@@ -66,27 +65,26 @@ def _priced(charges: Sequence[Charge], models: Sequence[str | None]) -> list[flo
         **{kind: [getattr(usage, kind) for usage in used] for kind in _KINDS},
     }
     with duckdb.connect() as con:
-        con.register("rows", pa.table(rows, _ROWS))
-        con.execute(
-            "CREATE TEMP VIEW charges AS SELECT *, number AS response_id, 0 AS iteration, "
-            "'standard' AS speed, 0 AS web_search_requests FROM rows"
-        )
+        con.execute(_CHARGES, columns)
         price_charges(con, "charges", "priced")
-        priced = con.execute("SELECT usd FROM priced ORDER BY number").fetchall()
+        priced = con.execute("SELECT usd FROM priced ORDER BY response_id").fetchall()
     return [usd for (usd,) in priced]
 
 
 _KINDS = ("input_tokens", "write_5m_tokens", "write_1h_tokens", "read_tokens", "output_tokens")
-_ROWS = pa.schema(
-    [
-        ("number", pa.int64()),
-        ("model", pa.string()),
-        ("priced_on", pa.date32()),
-        ("inference_geo", pa.string()),
-        ("service_tier", pa.string()),
-        *((kind, pa.int64()) for kind in _KINDS),
-    ]
-)
+_CHARGES = f"""
+CREATE TEMP TABLE charges AS
+SELECT
+    unnest($response_id::BIGINT[]) AS response_id,
+    unnest($model::VARCHAR[]) AS model,
+    unnest($priced_on::DATE[]) AS priced_on,
+    unnest($inference_geo::VARCHAR[]) AS inference_geo,
+    unnest($service_tier::VARCHAR[]) AS service_tier,
+    {", ".join(f"unnest(${kind}::BIGINT[]) AS {kind}" for kind in _KINDS)},
+    0 AS iteration,
+    'standard' AS speed,
+    0 AS web_search_requests
+"""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -259,6 +259,22 @@ class LabelStore:
             with self._state.writing() as connection:
                 connection.execute(self._state.upsert(schema.deferred), rows)
 
+    def asked_days(self) -> dict[date, str]:
+        """Days of which every question was asked, with the identity of what they were made from."""
+        c = schema.asked_days.c
+        with self._state.reading() as connection:
+            found = connection.execute(sa.select(c.day, c.identity)).all()
+        return {date.fromisoformat(day): identity for day, identity in found}
+
+    def note_asked_days(self, days: Mapping[date, str], now: datetime) -> None:
+        """Note that every question of these days was asked."""
+        rows = [
+            {"day": day.isoformat(), "identity": identity, "asked_at": stamp(now)}
+            for day, identity in days.items()
+        ]
+        with self._state.writing() as connection:
+            connection.execute(self._state.upsert(schema.asked_days), rows)
+
     def note_asking(self, run: str, told: Mapping[str, Any], now: datetime) -> None:
         """Write down in numbers what an asking did."""
         row = {"run": run, "asked_at": stamp(now), "told": json.dumps(told)}
@@ -357,11 +373,13 @@ class LabelStore:
         c = schema.requests.c
         with self._state.writing() as connection:
             open_: dict[str, bool] = {}
+            days: dict[str, str] = {}
             for portion in _portions(list(told)):
-                query = sa.select(c.key, c.is_synthetic).where(
+                query = sa.select(c.key, c.is_synthetic, c.day).where(
                     c.sending_id == sending_id, c.outcome.is_(None), c.key.in_(portion)
                 )
-                open_ |= {row.key: row.is_synthetic for row in connection.execute(query)}
+                for key, synthetic, day in connection.execute(query):
+                    open_[key], days[key] = synthetic, day
             new = [one for key, one in told.items() if key in open_]
             if not new:
                 return []
@@ -380,6 +398,12 @@ class LabelStore:
             ]
             if rows:
                 connection.execute(self._state.upsert(schema.answers), rows)
+            # What is to be asked again is outstanding again.
+            again = {days[one.key] for one in new if not one.reading.outcome.is_final}
+            if again:
+                connection.execute(
+                    schema.asked_days.delete().where(schema.asked_days.c.day.in_(sorted(again)))
+                )
         return new
 
     # --- money -----------------------------------------------------------------------------

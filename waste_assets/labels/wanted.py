@@ -5,7 +5,8 @@ The kinds of questions are modules of their own, in `tasks`; where there is none
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from waste_assets.detectors.flag import Settings
 from waste_assets.labels.question import Judge, Prompt, Question
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.tables import TOKEN_LEDGER
 
 
-def questions(lake: Lake, settings: Settings, judge: Judge) -> Iterator[Question]:
-    """The questions about all days that have flags, answered or not.
+def questions(
+    lake: Lake, settings: Settings, judge: Judge, days: Sequence[date]
+) -> Iterator[Question]:
+    """The questions about these days, answered or not.
 
     Raises:
         OSError, duckdb.Error, pa.ArrowException: the lake cannot be read.
@@ -26,7 +28,7 @@ def questions(lake: Lake, settings: Settings, judge: Judge) -> Iterator[Question
     if judged is None:
         return
     bench = judged.Bench(judge=judge)
-    for portion in judged.gathered(lake, lake.days(TOKEN_LEDGER), settings, bench):
+    for portion in judged.gathered(lake, days, settings, bench):
         for subjects in portion:
             yield from subjects.questions
 

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -29,7 +31,7 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.mart.fault_shares import fault_shares
-from waste_assets.mart.tables import FAULT_SHARES, MART_TABLES
+from waste_assets.mart.tables import FAULT_SHARES, LABEL_SPEND, MART_TABLES
 
 _SOURCES = {
     "turns": PARSED_TURNS,
@@ -44,7 +46,17 @@ _SOURCES = {
 _SCRIPTS = ("mart.sql", "waste.sql", "cache_economics.sql", "tokenizer_drift.sql")
 
 
-def inputs(lake: Lake) -> str:
+@dataclass(frozen=True)
+class Ledger:
+    """What the state database says of the spend on labels."""
+
+    #: Identity of the rows; empty without any.
+    version: str = ""
+    #: Rows of `label_spend`.
+    rows: Sequence[tuple[Any, ...]] = ()
+
+
+def inputs(lake: Lake, ledger_version: str = "") -> str:
     """Identity of everything that the BI files are made from."""
     notes = {
         f"{table.name}/{day}": lake.notes(table, day)
@@ -52,6 +64,7 @@ def inputs(lake: Lake) -> str:
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    told.update(ledger_version.encode())
     for rules in sorted(files("waste_assets.mart").iterdir(), key=lambda path: path.name):
         if rules.name.endswith((".py", ".sql")):
             told.update(rules.read_bytes())
@@ -66,14 +79,17 @@ def published_inputs(bi: Path) -> str | None:
     return None
 
 
-def publish(lake: Lake, bi: Path, today: date) -> None:
+def publish(lake: Lake, bi: Path, today: date, ledger: Ledger | None = None) -> None:
     """Build `waste.duckdb` and its Parquet twins from the lake and replace the old ones.
+
+    `ledger` is what labels have cost, if anything.
 
     Readers that hold an old file keep it; nobody ever sees a half-written one.
 
     Raises:
         OSError, duckdb.Error: the files cannot be built; the old ones stay.
     """
+    ledger = ledger or Ledger()
     bi.mkdir(parents=True, exist_ok=True)
     mark = f"{os.getpid()}.{secrets.token_hex(4)}"
     database = bi / f".waste.duckdb.{mark}"
@@ -93,7 +109,7 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             facts = {
                 "schema_version": str(SCHEMA_VERSION),
                 "published_on": today.isoformat(),
-                "inputs": inputs(lake),
+                "inputs": inputs(lake, ledger.version),
                 "money": "USD at the API's list price of the day, also for subscribers",
             }
             con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
@@ -102,6 +118,7 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             for script in _SCRIPTS:
                 con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
             _fault_shares(con)
+            _label_spend(con, ledger.rows)
             con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
             con.commit()
             for table in MART_TABLES:
@@ -139,6 +156,15 @@ def _fault_shares(con: duckdb.DuckDBPyConnection) -> None:
     con.executemany(f"INSERT INTO {FAULT_SHARES.name} VALUES ({values})", rows)
 
 
+def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+    con.execute(f"CREATE TABLE {LABEL_SPEND.name} ({_columns(LABEL_SPEND)})")
+    if rows:
+        # Whole columns at once: a row at a time takes minutes where there are many.
+        lists = ", ".join(f"unnest(?::{_SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", columns)
+
+
 #: Not by way of Arrow: DuckDB would import pandas for that.
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
@@ -148,6 +174,7 @@ _SQL_TYPES = {
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
     pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
     TIMESTAMP: "TIMESTAMPTZ",
 }
 
