@@ -18,6 +18,8 @@ from waste_assets.accounting import turns
 from waste_assets.accounting.prices import Rates, price_of
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels.spend import ledger
+from waste_assets.labels.store import LabelStore
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import (
@@ -29,7 +31,7 @@ from waste_assets.lake.tables import (
     TURN_TABLES,
     Table,
 )
-from waste_assets.mart.publish import publish
+from waste_assets.mart.publish import Ledger, publish
 from waste_assets.plan import Plan, plan
 from waste_assets.processes import Processes
 from waste_assets.sample import Conversation, Response, Truth
@@ -113,7 +115,13 @@ class Audit:
 
     def publish(self) -> None:
         """Build the BI files."""
-        publish(self.lake, self.bi, date(2026, 11, 22))
+        state = State(self.data)
+        try:
+            store = LabelStore(state)
+            spent = Ledger(store.ledger_version(), ledger(store))
+        finally:
+            state.close()
+        publish(self.lake, self.bi, date(2026, 11, 22), spent)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the BI database."""
