@@ -205,6 +205,14 @@ class FakeAnthropic:
                 batch.polls = 0
                 self._end(batch)
 
+    def reset(self) -> None:
+        """Forget everything, as if just started."""
+        with self._lock:
+            for kept in (self.batches, self.answered, self.faults, self.log, self.special):
+                kept.clear()
+            self._cached.clear()
+            self._ahead, self.billed_usd = timedelta(), 0.0
+
     def calls(self, start: str) -> list[Json]:
         """The logged requests whose `METHOD /path` begins so."""
         with self._lock:

@@ -37,6 +37,7 @@ from waste_assets.labels.request import (
     digest_of,
     most_usd,
     params_of,
+    rates_of,
     size_of,
 )
 from waste_assets.labels.spend import Charge, usd_of
@@ -132,6 +133,7 @@ def ask(
     """
     if judge.effort not in EFFORTS:
         raise Fault(f"{judge.effort!r} is no effort: give {', '.join(EFFORTS)}.")
+    rates_of(judge.model, BATCH, now.astimezone(UTC).date(), 0)
     by_key: dict[str, Question] = {}
     for question in questions:
         by_key.setdefault(question.key(judge), question)

@@ -253,7 +253,7 @@ def _of_status(error: anthropic.APIStatusError, doing: str, base_url: str) -> Tr
         return _Later(f"{told}. Try again later.", _retry_after(error.response))
     if status == 404:
         return Trouble(
-            Kind.GONE, f"{told}. Check WASTE_ASSETS_LABEL_BASE_URL, and whose key it is."
+            Kind.GONE, f"{told}. Check WASTE_ASSETS_LABEL_BASE_URL, the model, and whose key it is."
         )
     if status >= 500 or status in (408, 409, 499):
         return Trouble(Kind.DOUBT, f"{told}. Try again later.")
