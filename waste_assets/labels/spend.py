@@ -38,6 +38,8 @@ def usd_of(charges: Sequence[Charge]) -> list[float]:
     What is not billed costs nothing; a result that was lost counts as the most it can have cost.
     A model that came back under a name without a price is taken as the one that was asked for.
     """
+    if not any(charge.reading.outcome.is_billed for charge in charges):
+        return [_unbilled(charge) for charge in charges]
     found = _priced(charges, [charge.reading.model_returned for charge in charges])
     if None in found:
         again = _priced(charges, [charge.model_asked for charge in charges])
@@ -47,8 +49,12 @@ def usd_of(charges: Sequence[Charge]) -> list[float]:
         if charge.reading.outcome.is_billed:
             usd.append(charge.reserved_usd if price is None else price)
         else:
-            usd.append(charge.reserved_usd if charge.reading.outcome is Outcome.LOST else 0.0)
+            usd.append(_unbilled(charge))
     return usd
+
+
+def _unbilled(charge: Charge) -> float:
+    return charge.reserved_usd if charge.reading.outcome is Outcome.LOST else 0.0
 
 
 def _priced(charges: Sequence[Charge], models: Sequence[str | None]) -> list[float | None]:
@@ -64,7 +70,8 @@ def _priced(charges: Sequence[Charge], models: Sequence[str | None]) -> list[flo
         ],
         **{kind: [getattr(usage, kind) for usage in used] for kind in _KINDS},
     }
-    with duckdb.connect() as con:
+    # A few rows: threads take longer to start than they have work for.
+    with duckdb.connect(config={"threads": 1}) as con:
         con.execute(_CHARGES, columns)
         price_charges(con, "charges", "priced")
         priced = con.execute("SELECT usd FROM priced ORDER BY response_id").fetchall()
