@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -116,7 +116,7 @@ class _Labels:
         if self._is_on and (self._settings.data_root / "lake").exists():
             with self._noted():
                 collected = pick_up(self._settings)
-                self.told["collected"] = asdict(collected)
+                self.told["collected"] = vars(collected)
                 self.told.setdefault("faults", []).extend(collected.faults)
 
     def ask(self) -> bool:

@@ -167,7 +167,7 @@ def labels(context: click.Context, data_root: Path, dry_run: bool, as_json: bool
         settings = _label_settings(data_root)
         seen = labelling.dry_run(settings)
     if as_json:
-        click.echo(json.dumps(asdict(seen)))
+        click.echo(json.dumps(vars(seen)))
         return
     for line in lines(seen, settings.labels.judge, settings.labels.base_url):
         click.echo(line)
@@ -207,7 +207,7 @@ def collect(data_root: Path, as_json: bool) -> None:
 
         collected = labelling.pick_up(_label_settings(data_root))
     if as_json:
-        click.echo(json.dumps(asdict(collected)))
+        click.echo(json.dumps(vars(collected)))
     else:
         for line in collected_lines(collected):
             click.echo(line)
