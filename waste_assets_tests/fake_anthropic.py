@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import json
 import re
+import secrets
 import sys
 import threading
 import time
@@ -161,6 +162,8 @@ class FakeAnthropic:
         self.model_returned: str | None = None
         self._ahead = timedelta()
         self._numbers = 0
+        # No two servers give the same id.
+        self._mark = secrets.token_hex(3)
         self._cached: set[str] = set()
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
@@ -277,7 +280,7 @@ class FakeAnthropic:
                 raise Refused(400, "invalid_request_error", f"custom_id: {one!r} is not valid")
         if len(set(ids)) < len(ids):
             raise Refused(400, "invalid_request_error", "custom_id: must be unique in the batch")
-        batch = Batch(f"msgbatch_FAKE_{self._next():06}", self.now, requests, self.polls)
+        batch = Batch(f"msgbatch_{self._next()}", self.now, requests, self.polls)
         self.batches[batch.batch_id] = batch
         return self._shown(batch)
 
@@ -389,7 +392,7 @@ class FakeAnthropic:
         usage = self._usage(params, text, tier)
         self.answered[name] += 1
         return {
-            "id": f"msg_FAKE_{self._next():06}",
+            "id": f"msg_{self._next()}",
             "type": "message",
             "role": "assistant",
             "model": self.model_returned or params["model"],
@@ -440,9 +443,9 @@ class FakeAnthropic:
             "service_tier": tier,
         }
 
-    def _next(self) -> int:
+    def _next(self) -> str:
         self._numbers += 1
-        return self._numbers
+        return f"FAKE_{self._mark}_{self._numbers:06}"
 
     def fault(self, call: str) -> Fault | None:
         """The planted fault that a request meets, if any."""

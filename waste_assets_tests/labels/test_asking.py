@@ -225,7 +225,8 @@ def test_results_that_break_off_are_fetched_again(
 ) -> None:
     sent(store, client, questions(40))
     fake.end()
-    fake.plant("GET /v1/messages/batches/msgbatch_FAKE_000001/results", "cut")
+    (batch_id,) = fake.batches
+    fake.plant(f"GET /v1/messages/batches/{batch_id}/results", "cut")
     assert collect(store, client, LATER, PROMPTS).faults
     assert collect(store, client, LATER, PROMPTS).batches == 1
     assert len(store.answers()) == 40
@@ -259,7 +260,7 @@ def test_one_batch_that_makes_trouble_does_not_keep_the_others(
     sent(store, client, questions(1))
     sent(store, client, questions(2))
     fake.end()
-    fake.plant("GET /v1/messages/batches/msgbatch_FAKE_000001", 404)
+    fake.plant(f"GET /v1/messages/batches/{min(fake.batches)}", 404)
     collected = collect(store, client, LATER, PROMPTS)
     assert (collected.batches, len(collected.faults)) == (1, 1)
     assert collect(store, client, LATER, PROMPTS).batches == 1

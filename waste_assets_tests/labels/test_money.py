@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from waste_assets.labels import schema
 from waste_assets.labels.asking import ask, collect
 from waste_assets.labels.client import Client
 from waste_assets.labels.spend import figures
@@ -51,6 +54,17 @@ print(json.dumps([asked.submitted, asked.reserved_usd]))
 """
 
 
+@pytest.fixture(params=URLS)
+def state(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The URL of a state database without labels; None is that of the data root."""
+    url: str | None = request.param
+    yield url
+    if url is not None:
+        engine = sa.create_engine(url)
+        schema.metadata.drop_all(engine)
+        engine.dispose()
+
+
 def at_once(
     fake: FakeAnthropic, data: Path, state: str | None, month: float, abouts: list[str]
 ) -> list[tuple[int, float]]:
@@ -76,7 +90,6 @@ def at_once(
     return [tuple(json.loads(process.communicate(timeout=60)[0])) for process in processes]
 
 
-@pytest.mark.parametrize("state", URLS)
 def test_processes_at_once_keep_to_one_budget(
     fake: FakeAnthropic, tmp_path: Path, state: str | None
 ) -> None:
@@ -97,7 +110,6 @@ def test_processes_at_once_keep_to_one_budget(
     assert fake.counts()["requests"] == 31
 
 
-@pytest.mark.parametrize("state", URLS)
 def test_processes_at_once_ask_the_same_question_once(
     fake: FakeAnthropic, tmp_path: Path, state: str | None
 ) -> None:
