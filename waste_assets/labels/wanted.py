@@ -15,6 +15,9 @@ from waste_assets.detectors.flag import Settings
 from waste_assets.labels.question import Judge, Prompt, Question
 from waste_assets.lake.lake import Lake
 
+#: Responses a month and stratum that are judged to measure the rules.
+_AUDIT_PER_STRATUM = 4
+
 
 def questions(
     lake: Lake, settings: Settings, judge: Judge, days: Sequence[date]
@@ -27,8 +30,7 @@ def questions(
     judged = _module("judged")
     if judged is None:
         return
-    bench = judged.Bench(judge=judge)
-    for portion in judged.gathered(lake, days, settings, bench):
+    for portion in judged.gathered(lake, days, settings, _AUDIT_PER_STRATUM):
         for subjects in portion:
             yield from subjects.questions
 
