@@ -8,6 +8,8 @@ import shutil
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.resources import files as package_files
@@ -15,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waste_assets.alerts.settings import AlertSettings
+from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
+from waste_assets.labelling import asked_of, new_run, pick_up, submit
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -74,11 +78,16 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     roots = check_roots(settings.sources)
     found, unlisted = discover(roots)
     work = _Work()
+    labels = _Labels(settings)
+    labels.pick_up()
     told = recalled(settings.data_root, identity(settings, found, unlisted))
     if told is None:
         if not found and not (settings.data_root / "lake").exists():
             raise SourceError(_nothing(roots, unlisted))
-        told = _brought_up_to_date(settings, since, until, roots, work)
+        told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
+    if not work.errors and labels.ask():
+        # What it cost is published too; and what was answered at once is at hand.
+        told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
     page = settings.data_root / "report" / "index.html"
     told = {
         "data_root": str(settings.data_root),
@@ -86,6 +95,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         "sources": [str(root) for root in roots],
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
+        "labels": labels.told,
         "runs": work.runs,
         "stages": {name: round(seconds, 3) for name, seconds in work.stages.items()},
         "errors": work.errors,
@@ -94,8 +104,60 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     return Outcome(told, not work.errors)
 
 
+class _Labels:
+    """What an audit does about labels, besides what its assets do: nothing without a budget."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.run = new_run()
+        self.told: dict[str, Any] = {}
+        off = settings.labels.why_off()
+        self._is_on = off is None
+        if off is not None:
+            self.told["off"] = off
+
+    def pick_up(self) -> None:
+        """Pick up what has come back: days that it is about are then out of date."""
+        if self._is_on and (self._settings.data_root / "lake").exists():
+            with self._noted():
+                collected = pick_up(self._settings)
+                self.told["collected"] = vars(collected)
+                self.told.setdefault("faults", []).extend(collected.faults)
+
+    def ask(self) -> bool:
+        """Ask what days have to ask that are not built anew, and add up all that was asked.
+
+        Returns whether anything was sent.
+        """
+        sent = False
+        if not self._is_on:
+            return sent
+        with self._noted():
+            last = submit(self._settings, self.run, all_days=False)
+            sent = last.reserved_usd > 0
+            asked = asked_of(self._settings, self.run)
+            self.told["asked"] = asked
+            self.told["stopped_for_money"] = asked.get("stopped") in ("budget", "cap")
+            if asked.get("told"):
+                self.told.setdefault("faults", []).append(asked["told"])
+        return sent
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """What is wrong with labels is told; it keeps nothing else from being done."""
+        try:
+            yield
+        except Fault as fault:
+            self.told.setdefault("faults", []).append(str(fault))
+
+
 def _brought_up_to_date(
-    settings: Settings, since: date | None, until: date | None, roots: list[Path], work: _Work
+    settings: Settings,
+    since: date | None,
+    until: date | None,
+    roots: list[Path],
+    work: _Work,
+    run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
     # Nothing of this is needed where nothing has changed.
@@ -134,7 +196,7 @@ def _brought_up_to_date(
             )
             if not days and not made.report:
                 break
-            _execute(settings, made, days, work)
+            _execute(settings, made, days, work, run)
             if work.errors or not days:
                 break
         # A run that failed may have read some files all the same.
@@ -217,7 +279,7 @@ def prepare_instance(settings: Settings) -> Path:
     return home
 
 
-def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> None:
+def _execute(settings: Settings, made: Plan, days: list[date], work: _Work, run: str) -> None:
     """Run the job over the days."""
     started = time.perf_counter()
     home = prepare_instance(settings)
@@ -233,7 +295,7 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> N
 
     instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     # Without a day to build there is nothing but the BI files, which come from all days.
-    job = definitions(settings).resolve_job_def("audit" if days else "publish")
+    job = definitions(settings, run).resolve_job_def("audit" if days else "publish")
     work.starting += time.perf_counter() - started
     with instance:
         result = job.execute_in_process(

@@ -21,7 +21,7 @@ import click
 
 from waste_assets.faults import Fault
 
-EXIT_CHECKS_FAILED, EXIT_USAGE = 1, 2
+EXIT_CHECKS_FAILED, EXIT_USAGE, EXIT_BUDGET = 1, 2, 3
 _SOURCES = "WASTE_ASSETS_SOURCES"
 
 _data_root = click.option(
@@ -38,6 +38,11 @@ _time_zone = click.option(
     default="UTC",
     show_default=True,
     help="Zone whose calendar days are counted.",
+)
+_max_usd = click.option(
+    "--max-usd",
+    type=click.FloatRange(min=0, max=1_000_000),
+    help="What labels may cost, USD; without a budget none is asked for.",
 )
 
 
@@ -57,6 +62,8 @@ def commands() -> None:
 @_time_zone
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day to build.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day to build.")
+@_max_usd
+@click.option("--no-labels", is_flag=True, help="Send nothing to the model that judges.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Print nothing but alerts, warnings and errors.")
 def audit(
@@ -65,6 +72,8 @@ def audit(
     time_zone: str,
     since: datetime | None,
     until: datetime | None,
+    max_usd: float | None,
+    no_labels: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -75,6 +84,7 @@ def audit(
     """
     with _faults():
         settings = _settings(paths, data_root, time_zone)
+        settings = _with_budget(settings, 0.0 if no_labels else max_usd)
         started = time.perf_counter()
         from waste_assets.audit import run_audit
 
@@ -95,8 +105,12 @@ def audit(
             print_account(outcome.told, _console())
     for error in outcome.told["errors"]:
         click.echo(f"Error: {error}", err=True)
+    for sentence in outcome.told["labels"].get("faults", ()):
+        click.echo(f"Labels: {sentence}", err=True)
     if not outcome.succeeded:
         sys.exit(EXIT_CHECKS_FAILED)
+    if outcome.told["labels"].get("stopped_for_money"):
+        sys.exit(EXIT_BUDGET)
 
 
 @commands.command()
@@ -244,6 +258,96 @@ def report(
             # Into a file or a pipe goes the path alone.
             if not no_open and sys.stdout.isatty():
                 click.launch(page.as_uri())
+
+
+@commands.group(invoke_without_command=True)
+@_data_root
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and what it would cost.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+@click.pass_context
+def labels(context: click.Context, data_root: Path, dry_run: bool, as_json: bool) -> None:
+    """Have Claude Haiku judge what rules cannot, within a budget."""
+    if context.invoked_subcommand is not None:
+        return
+    if not dry_run:
+        click.echo(context.get_help())
+        return
+    with _faults():
+        from waste_assets import labelling
+        from waste_assets.labels.preview import lines
+
+        settings = _label_settings(data_root)
+        seen = labelling.dry_run(settings)
+    if as_json:
+        click.echo(json.dumps(vars(seen)))
+        return
+    for line in lines(seen, settings.labels.judge, settings.labels.base_url):
+        click.echo(line)
+
+
+@labels.command()
+@_data_root
+@_max_usd
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as one JSON object.")
+def submit(data_root: Path, max_usd: float | None, as_json: bool) -> None:
+    """Send what is to be judged; the answers are picked up later."""
+    with _faults():
+        from waste_assets import labelling
+        from waste_assets.labels.told import asked_lines
+
+        settings = _with_budget(_label_settings(data_root), max_usd)
+        asked = labelling.submit(settings, labelling.new_run())
+    if as_json:
+        click.echo(json.dumps(asdict(asked)))
+    else:
+        for line in asked_lines(asked):
+            click.echo(line)
+    if asked.told is not None:
+        click.echo(f"Labels: {asked.told}", err=True)
+    if asked.stopped is not None:
+        sys.exit(EXIT_BUDGET if asked.stopped_for_money else EXIT_CHECKS_FAILED)
+
+
+@labels.command()
+@_data_root
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as one JSON object.")
+def collect(data_root: Path, as_json: bool) -> None:
+    """Pick up the answers that have come back."""
+    with _faults():
+        from waste_assets import labelling
+        from waste_assets.labels.told import collected_lines
+
+        collected = labelling.pick_up(_label_settings(data_root))
+    if as_json:
+        click.echo(json.dumps(vars(collected)))
+    else:
+        for line in collected_lines(collected):
+            click.echo(line)
+    for fault in collected.faults:
+        click.echo(f"Labels: {fault}", err=True)
+    if collected.faults:
+        sys.exit(EXIT_CHECKS_FAILED)
+
+
+@labels.command()
+@_data_root
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as one JSON list.")
+def spend(data_root: Path, as_json: bool) -> None:
+    """Print what labels have cost, by month, task and model."""
+    with _faults():
+        from waste_assets import labelling
+        from waste_assets.labels.told import spend_lines
+
+        settings = _label_settings(data_root)
+        rows = labelling.spend(settings)
+        left = labelling.left_this_month(settings)
+    if as_json:
+        click.echo(json.dumps([{**group, **asdict(figures)} for group, figures in rows]))
+        return
+    for line in spend_lines(rows):
+        click.echo(line)
+    if left is not None:
+        click.echo(f"The month's budget has ${left:.4f} left.")
 
 
 @commands.command()
@@ -635,6 +739,18 @@ def _settings(paths: tuple[Path, ...], data_root: Path, time_zone: str) -> Any:
     if not sources:
         sources = (_generated(data_root.absolute()),)
     return replace(found, data_root=data_root.absolute(), sources=sources, time_zone=time_zone)
+
+
+def _label_settings(data_root: Path) -> Any:
+    from waste_assets.settings import Settings
+
+    return replace(Settings.from_environment(), data_root=data_root.absolute())
+
+
+def _with_budget(settings: Any, max_usd: float | None) -> Any:
+    if max_usd is None:
+        return settings
+    return replace(settings, labels=replace(settings.labels, max_usd=max_usd))
 
 
 def _generated(data_root: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
@@ -11,16 +13,27 @@ from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
-from waste_assets.automation import audit_job, changed_transcripts, daily_audit, publish_job
+from waste_assets.automation import (
+    audit_job,
+    changed_transcripts,
+    collect_labels,
+    collect_labels_job,
+    daily_audit,
+    publish_job,
+)
 from waste_assets.checks import ASSET_CHECKS, WATCHES
 from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.haiku import Haiku
 from waste_assets.resources.transcript_source import TranscriptSource
 from waste_assets.resources.workers import Workers
 from waste_assets.settings import Settings
 
 
-def definitions(settings: Settings) -> dg.Definitions:
-    """Everything, for one data root and its sources."""
+def definitions(settings: Settings, run: str = "") -> dg.Definitions:
+    """Everything, for one data root and its sources.
+
+    Runs under the name of one `run` share what labels may cost.
+    """
     return dg.Definitions(
         assets=[
             raw_sessions,
@@ -31,9 +44,9 @@ def definitions(settings: Settings) -> dg.Definitions:
             audit_report,
         ],
         asset_checks=[*ASSET_CHECKS, *WATCHES],
-        jobs=[audit_job, publish_job],
+        jobs=[audit_job, publish_job, collect_labels_job],
         schedules=[daily_audit],
-        sensors=[changed_transcripts],
+        sensors=[changed_transcripts, collect_labels],
         resources={
             "data_root": DataRoot(
                 path=str(settings.data_root),
@@ -45,6 +58,7 @@ def definitions(settings: Settings) -> dg.Definitions:
             ),
             "workers": Workers(),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
+            "haiku": Haiku(**asdict(settings.labels), run=run),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.
             "duckdb": DuckDBResource(
                 database=":memory:",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from waste_assets.labels.settings import LabelSettings
 from waste_assets.transcripts.discover import default_roots
 
 DATA_ROOT = "WASTE_ASSETS_DATA"
@@ -39,6 +40,8 @@ class Settings:
     names: bool = False
     #: Publish example text also of clusters of one project or one person.
     show_examples: bool = False
+    #: Who judges what rules cannot, and for how much.
+    labels: LabelSettings = field(default_factory=LabelSettings)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -53,6 +56,7 @@ class Settings:
             _tokens(environ, RESULT_CAP, cls.result_cap),
             _names(environ),
             _yes(environ, SHOW_EXAMPLES),
+            LabelSettings.from_environment(environ),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -65,6 +69,7 @@ class Settings:
             RESULT_CAP: str(self.result_cap),
             NAMES: "all" if self.names else "shared",
             SHOW_EXAMPLES: "yes" if self.show_examples else "",
+            **self.labels.to_environment(),
         }
 
 

@@ -8,6 +8,7 @@ import duckdb as database
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.checks.check import Check, Suite
+from waste_assets.checks.label_spend import CHECKS as LABEL_SPEND_CHECKS
 from waste_assets.checks.suite import results, specs
 from waste_assets.lake.tables import (
     FAILED_CALLS,
@@ -489,6 +490,7 @@ SUITE = Suite(
             "stand in only one of the database and the Parquet files",
             _REPUBLISH,
         ),
+        *LABEL_SPEND_CHECKS,
     ),
     tables=(PARSED_TURNS, LINE_COUNTS, TOKEN_LEDGER, HEURISTIC_FLAGS, FAILED_CALLS),
     prepare=_attach,

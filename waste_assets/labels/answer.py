@@ -23,6 +23,21 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     #: The API failed, or the batch ended before its turn; not billed, and asked again next time.
     UNSERVED = "unserved"
+    #: No answer came, and whether it was billed is not known: counted at its upper bound.
+    LOST = "lost"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the question is never asked again under the same key."""
+        return self not in (Outcome.UNSERVED, Outcome.LOST)
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether a message came back, with its usage."""
+        return self in BILLED
+
+
+BILLED = (Outcome.ANSWERED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID)
 
 
 @dataclass(frozen=True)

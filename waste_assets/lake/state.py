@@ -2,16 +2,20 @@
 
 SQLite in WAL mode by default, Postgres by URL, through SQLAlchemy Core. The catalog of sources
 is of the second kind: it says what each source file held when it was last read, and losing it
-costs one more reading.
+costs one more reading. Answers that were paid for are of the first; their tables are defined
+where they are used, and made with `State.create`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -43,6 +47,8 @@ _sent_alerts = sa.Table(
 )
 #: Columns in the order of the fields of `CatalogEntry`.
 _CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
+#: A lock of Postgres, by name; it goes with the transaction, and so with the process.
+_LOCK_UNTIL_COMMIT = sa.text("SELECT pg_advisory_xact_lock(hashtext('waste_assets/' || :name))")
 
 
 class StateError(Fault):
@@ -58,13 +64,71 @@ class State:
 
     def __init__(self, data_root: Path, url: str | None = None) -> None:
         check_schema(data_root)
+        self._data_root = data_root
         self._engine = sa.create_engine(url or f"sqlite:///{data_root / 'state.db'}")
-        if self._engine.dialect.name == "sqlite":
+        if self.is_sqlite:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        # Another process may be making them at the same moment.
+        self.create(_metadata)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of the data root; Postgres otherwise."""
+        return self._engine.dialect.name == "sqlite"
+
+    def create(self, metadata: sa.MetaData) -> None:
+        """Make the tables and indexes that are not there yet."""
         with self._engine.begin() as connection:
-            for table in _metadata.sorted_tables:
+            # Another process may be making them at the same moment.
+            if not self.is_sqlite:
+                connection.execute(_LOCK_UNTIL_COMMIT, {"name": "tables"})
+            for table in metadata.sorted_tables:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to ask with."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction beside which no other one of these runs, in whatever process.
+
+        What it reads is still so when it ends, and when it has ended it is on the disk.
+        """
+        with self._engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("PRAGMA synchronous = FULL")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(_LOCK_UNTIL_COMMIT, {"name": "writing"})
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def exclusively(self, name: str) -> Iterator[None]:
+        """Only one process at a time is inside; one that dies there lets go.
+
+        Unlike `writing` it holds no transaction, and may take as long as a network does.
+        """
+        if self.is_sqlite:
+            with (self._data_root / f".{name}.lock").open("w") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield
+            return
+        with self._engine.connect() as connection:
+            connection.execute(_LOCK_UNTIL_COMMIT, {"name": name})
+            yield
+
+    def upsert(self, table: sa.Table) -> Any:
+        """An INSERT of the table that replaces a row of the same key."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        insert = dialect.insert(table)
+        keys = [column.name for column in table.primary_key]
+        rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+        return insert.on_conflict_do_update(index_elements=keys, set_=rest)
 
     @property
     def engine(self) -> sa.Engine:
@@ -109,16 +173,8 @@ class State:
         ]
         if not rows:
             return
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(_source_files)
-        upsert = insert.on_conflict_do_update(
-            index_elements=["path"],
-            set_={
-                c.name: insert.excluded[c.name] for c in _source_files.columns if c.name != "path"
-            },
-        )
         with self._engine.begin() as connection:
-            connection.execute(upsert, rows)
+            connection.execute(self.upsert(_source_files), rows)
 
     def claim_alert(self, kind: str, period: str) -> bool:
         """Whether it is for the caller to send this alert: nobody has, and nobody else will."""

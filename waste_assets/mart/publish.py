@@ -39,6 +39,7 @@ from waste_assets.mart.remedies import cluster_estimates, remedies
 from waste_assets.mart.tables import (
     CLUSTER_ESTIMATES,
     FAULT_SHARES,
+    LABEL_SPEND,
     MART_TABLES,
     REMEDIES,
     REMEDY_TRACKING,
@@ -134,6 +135,7 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
             _fill(con, REMEDIES, ranked)
             _fill(con, REMEDY_TRACKING, tracked)
             _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
+            _label_spend(con, beside.spend.rows)
             con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
             con.commit()
             for table in MART_TABLES:
@@ -188,6 +190,15 @@ def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[s
         places = f"({', '.join('?' * len(table.columns))})"
         values = [row[column.name] for row in rows for column in table.columns]
         con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
+
+
+def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+    con.execute(f"CREATE TABLE {LABEL_SPEND.name} ({_columns(LABEL_SPEND)})")
+    if rows:
+        # Whole columns at once: a row at a time takes minutes where there are many.
+        lists = ", ".join(f"unnest(?::{_SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", columns)
 
 
 #: Not by way of Arrow: DuckDB would import pandas for that.

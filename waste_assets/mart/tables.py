@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from waste_assets.lake.tables import FAILED_CALLS, HEURISTIC_FLAGS, Column, Table
+from waste_assets.lake.tables import FAILED_CALLS, HEURISTIC_FLAGS, TIMESTAMP, Column, Table
 
 _PROJECT = Column("project", pa.string(), "Working directory of the session, its home as `~`.")
 _TOKENS = tuple(
@@ -496,6 +496,40 @@ CLUSTER_DAYS = Table(
     ("day", "cluster_id"),
 )
 
+LABEL_SPEND = Table(
+    "label_spend",
+    "Every request that was made for labels: what was set aside for it, and what it cost.",
+    (
+        Column("sending_id", pa.string(), "The batch, or the one question.", nullable=False),
+        Column("key", pa.string(), "The question: equal keys are asked once.", nullable=False),
+        Column("day", pa.date32(), "Day on whose behalf it was asked.", nullable=False),
+        Column("asked_at", TIMESTAMP, "When it was asked.", nullable=False),
+        Column("settled_at", TIMESTAMP, "When its result was read; NULL while under way."),
+        Column("task", pa.string(), "Kind of question.", nullable=False),
+        Column("prompt_version", pa.string(), "Version of its prompt.", nullable=False),
+        Column("tier", pa.string(), "batch (half price) or standard.", nullable=False),
+        Column("host", pa.string(), "Who was asked.", nullable=False),
+        Column("is_synthetic", pa.bool_(), "This machine answered, no model.", nullable=False),
+        Column("model_asked", pa.string(), "Model that was asked for.", nullable=False),
+        Column("model_returned", pa.string(), "Model that says it answered."),
+        Column("batch_id", pa.string(), "The provider's name of the batch."),
+        Column("request_id", pa.string(), "The provider's name of the message."),
+        Column(
+            "outcome",
+            pa.string(),
+            "answered, refused, truncated, invalid, rejected, unserved, lost, or in_flight.",
+            nullable=False,
+        ),
+        Column("input_tokens", pa.int64(), "As billed; NULL where nothing came back.", "tokens"),
+        Column("write_tokens", pa.int64(), "Cache writes, as billed.", "tokens"),
+        Column("read_tokens", pa.int64(), "Cache reads, as billed.", "tokens"),
+        Column("output_tokens", pa.int64(), "As billed.", "tokens"),
+        _usd("reserved_usd", "The most that it can cost, set aside before.", nullable=False),
+        _usd("usd", "What it cost; of what is lost, the most. NULL while under way."),
+    ),
+    ("sending_id", "key"),
+)
+
 MART_TABLES = (
     DAILY_USAGE,
     SESSION_USAGE,
@@ -515,5 +549,6 @@ MART_TABLES = (
     TOKENIZER_SWITCH,
     COVERAGE,
     COST_RECONCILIATION,
+    LABEL_SPEND,
     META,
 )

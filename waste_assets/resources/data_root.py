@@ -1,10 +1,13 @@
 """The data root as a Dagster resource: lake, state database, BI files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels.store import LabelStore
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.settings import Settings
@@ -50,6 +53,15 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     def detector_settings(self) -> DetectorSettings:
         """What detectors call too much."""
         return DetectorSettings(self.prefix_budget, self.result_cap)
+
+    @contextmanager
+    def label_store(self) -> Iterator[LabelStore]:
+        """The questions and answers of the state database."""
+        state = self.state()
+        try:
+            yield LabelStore(state)
+        finally:
+            state.close()
 
     def state(self) -> State:
         """Open the state database; the caller closes it."""

@@ -6,7 +6,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ from waste_assets.lake.tables import (
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.sample import generate
 from waste_assets.settings import Settings
+from waste_assets_tests.labels.support import spend_something
 from waste_assets_tests.support import Audit
 
 Row = dict[str, Any]
@@ -159,6 +160,7 @@ def good_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for day in audit.lake.days(RAW_SESSIONS):
             if not audit.lake.parts(table, [day]):
                 audit.lake.write(table, day, table.schema.empty_table(), {})
+    spend_something(audit.data, datetime.now(UTC))
     audit.publish()
     audit.report()
     return folder
@@ -616,6 +618,24 @@ def the_page_of_a_session_is_gone(data: Data) -> Row:
     return {"link": f"sessions/{page.name}"}
 
 
+@breaks("waste_mart", "label_spend_within_reserved")
+def a_label_cost_more_than_was_set_aside(data: Data) -> Row:
+    data.publish("UPDATE label_spend SET usd = 2 * reserved_usd WHERE outcome = 'answered'")
+    return {"outcome": "answered", "usd": 0.002}
+
+
+@breaks("waste_mart", "label_spend_has_provenance")
+def a_label_does_not_say_who_answered(data: Data) -> Row:
+    data.publish("UPDATE label_spend SET model_returned = NULL WHERE outcome = 'answered'")
+    return {"outcome": "answered", "model_returned": None}
+
+
+@breaks("waste_mart", "label_spend_known")
+def a_label_is_lost(data: Data) -> Row:
+    data.publish("UPDATE label_spend SET outcome = 'lost', usd = 0.001 WHERE usd IS NULL")
+    return {"outcome": "lost"}
+
+
 # --- the checks ----------------------------------------------------------------------------
 
 
@@ -665,6 +685,8 @@ WARNINGS = {
     ("tool_calls", "calls_with_result"),
     ("quarantined_lines", "nothing_quarantined"),
     ("failed_calls", "causes_known"),
+    ("waste_mart", "label_spend_within_reserved"),
+    ("waste_mart", "label_spend_known"),
 }
 
 

@@ -25,6 +25,7 @@ from waste_assets.mart.tables import (
     SESSION_WASTE,
 )
 from waste_assets.sample import Conversation, conversation, generate
+from waste_assets_tests.labels.support import spend_something
 from waste_assets_tests.support import Audit, Row
 
 TOKENS = tuple(f"{kind}_tokens" for kind in ("input", "write_5m", "write_1h", "read", "output"))
@@ -36,6 +37,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     made = Audit(tmp_path_factory.mktemp("published"))
     generate(made.source, sessions=25, days=4, end=date(2026, 9, 14), seed=5, plants=0.6)
     made.run()
+    spend_something(made.data)
     made.publish()
     return made
 

@@ -1,0 +1,180 @@
+"""Labels from the command line: what would be sent, sending it, picking it up, what it cost."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from waste_assets.faults import Fault
+from waste_assets.labels.address import is_loopback
+from waste_assets.labels.settings import KEY, LabelSettings
+from waste_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from waste_assets.labels.asking import Asked, Collected
+    from waste_assets.labels.client import Client
+    from waste_assets.labels.preview import Preview
+    from waste_assets.labels.spend import Figures
+    from waste_assets.labels.store import LabelStore
+    from waste_assets.lake.lake import Lake
+
+
+def new_run() -> str:
+    """A name under which what one command asks shares a budget."""
+    return f"cli-{secrets.token_hex(6)}"
+
+
+def dry_run(settings: Settings) -> Preview:
+    """What `submit` would send, and what it would cost; nothing is sent.
+
+    Raises:
+        Fault: nothing has been audited, or the model has no price.
+    """
+    from waste_assets.detectors.flag import Settings as DetectorSettings
+    from waste_assets.labels.preview import preview
+    from waste_assets.labels.wanted import questions
+    from waste_assets.lake.tables import TOKEN_LEDGER
+
+    labels = settings.labels
+    with _opened(settings) as (lake, store):
+        detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
+        wanted = questions(lake, detector_settings, labels.judge, lake.days(TOKEN_LEDGER))
+        today = datetime.now(UTC).date()
+        synthetic = is_loopback(labels.base_url)
+        return preview(store, labels.judge, wanted, today, synthetic=synthetic)
+
+
+def submit(settings: Settings, run: str, *, all_days: bool = True) -> Asked:
+    """Ask what is still to be asked; without `all_days` only of days that have something new.
+
+    Raises:
+        Fault: there is no key or no budget, or nothing has been audited.
+    """
+    from waste_assets.detectors.flag import Settings as DetectorSettings
+    from waste_assets.labels.asking import ask
+    from waste_assets.labels.outstanding import Outstanding
+    from waste_assets.labels.store import Budget
+    from waste_assets.labels.wanted import prompts, questions
+    from waste_assets.unchanged import forget
+
+    labels = settings.labels
+    _check_on(labels)
+    budget = Budget(run, labels.max_usd, labels.month_usd)
+    detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
+    with _opened(settings) as (lake, store), _client(labels) as client:
+        now = datetime.now(UTC)
+        outstanding = Outstanding(
+            lake, store, labels.judge, prompts(), synthetic=client.is_synthetic
+        )
+        asked = outstanding.ask(
+            lambda days: questions(lake, detector_settings, labels.judge, days),
+            lambda wanted: ask(
+                store,
+                client,
+                labels.judge,
+                wanted,
+                budget,
+                now,
+                direct_below=labels.direct_below,
+            ),
+            now,
+            all_days=all_days,
+        )
+    if asked.reserved_usd:
+        forget(settings.data_root)
+    return asked
+
+
+def pick_up(settings: Settings) -> Collected:
+    """Pick up the answers of the batches that have ended.
+
+    Raises:
+        Fault: there is no key, or nothing has been audited.
+    """
+    from waste_assets.labels.asking import collect
+    from waste_assets.labels.wanted import prompts
+    from waste_assets.unchanged import forget
+
+    with _opened(settings) as (_, store), _client(settings.labels) as client:
+        collected = collect(store, client, datetime.now(UTC), prompts())
+    if collected.outcomes:
+        forget(settings.data_root)
+    return collected
+
+
+def spend(settings: Settings) -> list[tuple[dict[str, Any], Figures]]:
+    """The ledger by month, task, model and tier.
+
+    Raises:
+        Fault: nothing has been audited.
+    """
+    from waste_assets.labels.spend import by_month
+
+    with _opened(settings) as (_, store):
+        return by_month(store)
+
+
+def left_this_month(settings: Settings) -> float | None:
+    """What the month's budget still has, USD; None without one."""
+    from waste_assets.labels.spend import left
+    from waste_assets.labels.store import Budget
+
+    labels = settings.labels
+    if labels.month_usd is None:
+        return None
+    with _opened(settings) as (_, store):
+        budget = Budget("", float("inf"), labels.month_usd)
+        synthetic = is_loopback(labels.base_url)
+        return left(store, budget, synthetic=synthetic, now=datetime.now(UTC))
+
+
+def asked_of(settings: Settings, run: str) -> dict[str, Any]:
+    """What all askings under the name of a run did, added up."""
+    with _opened(settings) as (_, store):
+        told = store.askings(run)
+    summed: dict[str, Any] = {}
+    for one in told:
+        for name, value in one.items():
+            counts = isinstance(value, int | float) and not isinstance(value, bool)
+            # What is left is what the last one left; a reason stays.
+            if counts and name != "left_usd":
+                summed[name] = summed.get(name, 0) + value
+            elif value is not None:
+                summed[name] = value
+    return summed
+
+
+def _check_on(labels: LabelSettings) -> None:
+    why = labels.why_off()
+    if why is not None:
+        raise Fault(why)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Lake, LabelStore]]:
+    from waste_assets.labels.store import LabelStore
+    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.state import State
+
+    if not (settings.data_root / "lake").exists():
+        raise Fault(f"Nothing has been audited into {settings.data_root}: run an audit first.")
+    state = State(settings.data_root)
+    try:
+        yield Lake(settings.data_root / "lake"), LabelStore(state)
+    finally:
+        state.close()
+
+
+@contextmanager
+def _client(labels: LabelSettings) -> Iterator[Client]:
+    from waste_assets.labels.client import Client
+
+    client = Client(os.environ.get(KEY, ""), labels.base_url)
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,124 @@
+"""Processes that run at once share one ledger, and cannot both spend the last dollar."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from waste_assets.labels import schema
+from waste_assets.labels.asking import ask, collect
+from waste_assets.labels.client import Client
+from waste_assets.labels.spend import figures
+from waste_assets_tests.fake_anthropic import FakeAnthropic
+from waste_assets_tests.labels.support import (
+    JUDGE,
+    LATER,
+    NOW,
+    PROMPT,
+    budget,
+    opened,
+    questions,
+)
+
+#: A database of a Postgres server that the tests may use, where there is one.
+POSTGRES = os.environ.get("WASTE_ASSETS_TEST_POSTGRES")
+URLS = [
+    pytest.param(None, id="sqlite"),
+    pytest.param(
+        POSTGRES,
+        id="postgres",
+        marks=pytest.mark.skipif(POSTGRES is None, reason="needs WASTE_ASSETS_TEST_POSTGRES"),
+    ),
+]
+#: Each its own questions, run and client, all the same month's budget.
+_ASK = """
+import json, sys
+from pathlib import Path
+from waste_assets.labels.asking import ask
+from waste_assets.labels.client import Client
+from waste_assets_tests.labels.support import JUDGE, NOW, budget, opened, questions
+
+data, url, name, month, state, about = json.loads(sys.argv[1])
+with opened(Path(data), state) as store:
+    sys.stdin.readline()
+    client, wanted = Client("sk-fake", url), questions(20, about=about)
+    asked = ask(store, client, JUDGE, wanted, budget(9, month, name), NOW)
+print(json.dumps([asked.submitted, asked.reserved_usd]))
+"""
+
+
+@pytest.fixture(params=URLS)
+def state(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The URL of a state database without labels; None is that of the data root."""
+    url: str | None = request.param
+    yield url
+    if url is not None:
+        engine = sa.create_engine(url)
+        schema.metadata.drop_all(engine)
+        engine.dispose()
+
+
+def at_once(
+    fake: FakeAnthropic, data: Path, state: str | None, month: float, abouts: list[str]
+) -> list[tuple[int, float]]:
+    """Ask in as many processes, all let go at the same moment; how many each sent, and reserved."""
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                _ASK,
+                json.dumps([str(data), fake.url, f"run {n}", month, state, about]),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n, about in enumerate(abouts)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [tuple(json.loads(process.communicate(timeout=60)[0])) for process in processes]
+
+
+def test_processes_at_once_keep_to_one_budget(
+    fake: FakeAnthropic, tmp_path: Path, state: str | None
+) -> None:
+    with opened(tmp_path, state) as store:
+        price = ask(
+            store,
+            Client("sk-fake", fake.url),
+            JUDGE,
+            questions(1, about="the price"),
+            budget(1, run="price"),
+            NOW,
+        ).reserved_usd
+    month = 31.5 * price
+    sent = at_once(fake, tmp_path, state, month, ["one", "two"])
+    # Thirty places for twice twenty questions: none is wasted, and none is given twice.
+    assert sum(count for count, _ in sent) == 30
+    assert price + sum(usd for _, usd in sent) <= month
+    assert fake.counts()["requests"] == 31
+
+
+def test_processes_at_once_ask_the_same_question_once(
+    fake: FakeAnthropic, tmp_path: Path, state: str | None
+) -> None:
+    sent = at_once(fake, tmp_path, state, 1.0, ["same", "same"])
+    assert sorted(count for count, _ in sent) == [0, 20]
+    assert fake.counts()["requests"] == 20
+    fake.end()
+    with opened(tmp_path, state) as store:
+        collect(store, Client("sk-fake", fake.url), LATER, {PROMPT.digest: PROMPT})
+        same = [question.key(JUDGE) for question in questions(20, about="same")]
+        assert len(store.answers(same)) == 20
+        assert figures(store, run="run 0").lost == 0
