@@ -21,7 +21,6 @@ from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
     from waste_assets.lake.catalog import CatalogEntry
-    from waste_assets.plan import Plan
 
 #: A file may show a day in its middle only once it is known line by line.
 _ROUNDS = 3
@@ -96,6 +95,8 @@ def _brought_up_to_date(
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
     from waste_assets.detectors.flag import Settings as DetectorSettings
+    from waste_assets.labels.human import LABELS_FILE
+    from waste_assets.labels.labelling import Labelling
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
@@ -107,20 +108,19 @@ def _brought_up_to_date(
     calendar = Calendar(settings.time_zone)
     detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
     state = State(settings.data_root)
+    labels_file = settings.labels_file or settings.data_root / LABELS_FILE
     try:
+        labelling = Labelling.of(state, labels_file, settings.audit_sample)
         for _ in range(_ROUNDS):
             found, unlisted = discover(roots)
             before = identity(settings, found, unlisted)
-            made = plan(lake, state, bi, found, calendar, detector_settings)
-            days = sorted(
-                day
-                for day in made.days
-                if (not since or day >= since) and (not until or day <= until)
-            )
-            if not days and not made.publish:
+            made = plan(lake, state, bi, found, calendar, detector_settings, labelling)
+            days = _within(made.days, since, until)
+            label_days = [] if days else _within(made.label_days, since, until)
+            if not days and not label_days and not made.publish:
                 break
-            _execute(settings, made, days, work)
-            if work.errors or not days:
+            _execute(settings, days, label_days, work)
+            if work.errors or not (days or label_days):
                 break
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
@@ -135,6 +135,12 @@ def _brought_up_to_date(
     if settled and before == identity(settings, found, unlisted):
         note(settings.data_root, before, _settles(found, catalog), told)
     return told
+
+
+def _within(days: set[date], since: date | None, until: date | None) -> list[date]:
+    return sorted(
+        day for day in days if (not since or day >= since) and (not until or day <= until)
+    )
 
 
 def _files(
@@ -185,8 +191,8 @@ def prepare_instance(settings: Settings) -> Path:
     return home
 
 
-def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> None:
-    """Run the job over the days."""
+def _execute(settings: Settings, days: list[date], label_days: list[date], work: _Work) -> None:
+    """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
@@ -201,14 +207,16 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work) -> N
 
     instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     # Without a day to build there is nothing but the BI files, which come from all days.
-    job = definitions(settings).resolve_job_def("audit" if days else "publish")
+    name = "audit" if days else "labels" if label_days else "publish"
+    job = definitions(settings).resolve_job_def(name)
+    built = days or label_days
     work.starting += time.perf_counter() - started
     with instance:
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags=range_tags(days[0], days[-1]) if days else {},
+            tags=range_tags(built[0], built[-1]) if built else {},
         )
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():

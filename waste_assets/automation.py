@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from waste_assets.assets.parsed_turns import TABLES
-from waste_assets.lake.tables import FLAG_TABLES
+from waste_assets.lake.tables import FLAG_TABLES, LABEL_TABLES
 from waste_assets.partitions import daily
 from waste_assets.plan import plan
 from waste_assets.resources.data_root import DataRoot
@@ -22,11 +22,20 @@ audit_job = dg.define_asset_job(
 )
 
 
+labels_job = dg.define_asset_job(
+    "labels",
+    selection=dg.AssetSelection.groups("labels", "publish"),
+    partitions_def=daily,
+    description="Ask what is not answered, take in what was answered, publish the result.",
+)
+
 publish_job = dg.define_asset_job(
     "publish",
     # With the checks of all that it is made from: what one of them has stopped stays stopped.
     selection=dg.AssetSelection.groups("publish")
-    | dg.AssetSelection.checks_for_assets(*(table.name for table in (*TABLES, *FLAG_TABLES))),
+    | dg.AssetSelection.checks_for_assets(
+        *(table.name for table in (*TABLES, *FLAG_TABLES, *LABEL_TABLES))
+    ),
     description="Check all days, and publish the BI database again from what is built.",
 )
 
@@ -62,14 +71,16 @@ def changed_transcripts(
     files, _ = source.files()
     state = data_root.state()
     try:
-        made = plan(
-            data_root.lake,
-            state,
-            data_root.bi,
-            files,
-            data_root.calendar,
-            data_root.detector_settings,
-        )
+        with data_root.labelling() as labelling:
+            made = plan(
+                data_root.lake,
+                state,
+                data_root.bi,
+                files,
+                data_root.calendar,
+                data_root.detector_settings,
+                labelling,
+            )
     finally:
         state.close()
     today = data_root.calendar.day_at(datetime.now(UTC))

@@ -5,11 +5,18 @@ from __future__ import annotations
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from waste_assets.assets.haiku_labels import haiku_labels
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
-from waste_assets.automation import audit_job, changed_transcripts, daily_audit, publish_job
+from waste_assets.automation import (
+    audit_job,
+    changed_transcripts,
+    daily_audit,
+    labels_job,
+    publish_job,
+)
 from waste_assets.checks import ASSET_CHECKS
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
@@ -19,9 +26,9 @@ from waste_assets.settings import Settings
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything, for one data root and its sources."""
     return dg.Definitions(
-        assets=[raw_sessions, parsed_turns, heuristic_flags, waste_mart],
+        assets=[raw_sessions, parsed_turns, heuristic_flags, haiku_labels, waste_mart],
         asset_checks=ASSET_CHECKS,
-        jobs=[audit_job, publish_job],
+        jobs=[audit_job, labels_job, publish_job],
         schedules=[daily_audit],
         sensors=[changed_transcripts],
         resources={
@@ -30,6 +37,8 @@ def definitions(settings: Settings) -> dg.Definitions:
                 time_zone=settings.time_zone,
                 prefix_budget=settings.prefix_budget,
                 result_cap=settings.result_cap,
+                labels_file=str(settings.labels_file or ""),
+                audit_sample=settings.audit_sample,
             ),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.

@@ -14,6 +14,8 @@ import duckdb
 from waste_assets.accounting import turns
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels import judged
+from waste_assets.labels.labelling import Labelling
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
@@ -34,6 +36,8 @@ class Plan:
 
     #: Days whose sources, archive or turns have changed.
     days: set[date] = field(default_factory=set)
+    #: Days of which only the labels have to be built: something was answered since.
+    label_days: set[date] = field(default_factory=set)
     #: The BI files are not made from what the lake holds.
     publish: bool = False
     #: Identity of the state of the sources that led to this plan.
@@ -44,7 +48,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.days and not self.publish
+        return not self.days and not self.label_days and not self.publish
 
 
 def plan(
@@ -54,6 +58,7 @@ def plan(
     files: list[SourceFile],
     calendar: Calendar,
     detector_settings: DetectorSettings,
+    labelling: Labelling,
 ) -> Plan:
     """Compare the sources with what was built from them.
 
@@ -84,6 +89,7 @@ def plan(
             touched.add(_session(entry.transcript))
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
+    made.label_days = judged.stale_days(lake, active, labelling) - made.days
     made.publish = published_inputs(bi) != inputs(lake)
     return made
 

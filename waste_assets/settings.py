@@ -18,6 +18,8 @@ SOURCES = "WASTE_ASSETS_SOURCES"
 TIME_ZONE = "WASTE_ASSETS_TIMEZONE"
 PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
 RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
+LABELS = "WASTE_ASSETS_LABELS"
+AUDIT_SAMPLE = "WASTE_ASSETS_AUDIT_SAMPLE"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 
@@ -33,6 +35,10 @@ class Settings:
     prefix_budget: int = 50_000
     #: A tool result above this size is too long, tokens.
     result_cap: int = 8_000
+    #: What people have judged; None: `labels.jsonl` of the data root.
+    labels_file: Path | None = None
+    #: Responses that are judged to measure the rules, a month and stratum.
+    audit_sample: int = 4
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +51,8 @@ class Settings:
             environ.get(TIME_ZONE) or "UTC",
             _tokens(environ, PREFIX_BUDGET, cls.prefix_budget),
             _tokens(environ, RESULT_CAP, cls.result_cap),
+            Path(given_labels).absolute() if (given_labels := environ.get(LABELS)) else None,
+            _count(environ, AUDIT_SAMPLE, cls.audit_sample, "responses"),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -55,13 +63,19 @@ class Settings:
             TIME_ZONE: self.time_zone,
             PREFIX_BUDGET: str(self.prefix_budget),
             RESULT_CAP: str(self.result_cap),
+            LABELS: str(self.labels_file or ""),
+            AUDIT_SAMPLE: str(self.audit_sample),
         }
 
 
 def _tokens(environ: Mapping[str, str], name: str, default: int) -> int:
+    return _count(environ, name, default, "tokens")
+
+
+def _count(environ: Mapping[str, str], name: str, default: int, of: str) -> int:
     given = environ.get(name, "").strip()
     if not given:
         return default
     if not given.isdecimal():
-        raise ValueError(f"{name} is {given!r}: give a number of tokens, or leave it out.")
+        raise ValueError(f"{name} is {given!r}: give a number of {of}, or leave it out.")
     return int(given)

@@ -6,12 +6,17 @@ import dagster as dg
 import duckdb
 
 from waste_assets.assets.described import OWNERS, column_schema, records, small_table
-from waste_assets.lake.tables import FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
+from waste_assets.lake.tables import (
+    FLAG_TABLES,
+    LABEL_TABLES,
+    PARSED_TURNS,
+    QUARANTINED_LINES,
+)
 from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
 
-_WASTE = tuple(table.name for table in FLAG_TABLES)
+_WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES))
 
 
 @dg.asset(

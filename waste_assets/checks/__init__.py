@@ -1,5 +1,6 @@
 """Data-quality suites, one file a stage: what must hold of the data, and what to do if not."""
 
+from waste_assets.checks.haiku_labels import haiku_labels_checks
 from waste_assets.checks.heuristic_flags import heuristic_flags_checks
 from waste_assets.checks.parsed_turns import parsed_turns_checks
 from waste_assets.checks.raw_sessions import raw_sessions_checks
@@ -10,5 +11,6 @@ ASSET_CHECKS = [
     raw_sessions_checks,
     parsed_turns_checks,
     heuristic_flags_checks,
+    haiku_labels_checks,
     waste_mart_checks,
 ]

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from datetime import date
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from waste_assets.accounting.conversation import Session
@@ -28,8 +26,7 @@ from waste_assets.detectors.flag import Flag, Settings, Tier
 from waste_assets.detectors.flags import Active, Rows, add_flags, add_shares, flag_id
 from waste_assets.detectors.registry import detect
 from waste_assets.labels.answer import Answer
-from waste_assets.labels.human import HumanLabels
-from waste_assets.labels.question import Judge, Question
+from waste_assets.labels.labelling import Bench, Labelling
 from waste_assets.labels.recorded import Answers, digest, is_answered
 from waste_assets.labels.registry import tasks
 from waste_assets.labels.subjects import DEAD_END, Subject, Subjects, subjects_of
@@ -45,9 +42,6 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.redaction import redact
 
-#: Changed when labels have to be made anew although no rule has changed.
-RULES = "1"
-_CODE = ("waste_assets.labels", "waste_assets.labels.tasks", "waste_assets.redaction")
 _INPUTS, _KEYS, _ANSWERS, _VERSION = (
     "waste.inputs",
     "waste.keys",
@@ -59,48 +53,10 @@ _RESPONSES, _QUESTIONS = 12_000, 20_000
 _WORDS = 300
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Who judges, and whose judgements count."""
-
-    judge: Judge = field(default_factory=Judge)
-    human: HumanLabels = field(default_factory=HumanLabels)
-    #: Tasks of which the canary set has passed with this judge: only their answers count.
-    passed: frozenset[str] = frozenset()
-    #: Answers of this machine count, and only they: never both kinds.
-    is_synthetic: bool = False
-    #: Responses a month and stratum that are judged to measure the rules.
-    audit_per_stratum: int = 4
-
-    @property
-    def identity(self) -> str:
-        """Equal identities, equal labels from equal answers."""
-        prompts = [(name, task.prompt.digest) for name, task in tasks().items()]
-        told = [
-            self.judge.model, self.judge.effort, self.human.identity, sorted(self.passed),
-            self.is_synthetic, self.audit_per_stratum, prompts, rules(),
-        ]  # fmt: skip
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
-
-    def counts(self, task: str, answer: Answer) -> bool:
-        """Whether an answer is one that may decide something."""
-        return task in self.passed and answer.is_synthetic == self.is_synthetic
-
-
-@cache
-def rules() -> str:
-    """Identity of all that turns days into questions, and answers into labels."""
-    told = hashlib.sha256(f"{RULES}{flags_stage.rules()}".encode())
-    for package in _CODE:
-        for module in sorted(files(package).iterdir(), key=lambda path: path.name):
-            if module.name.endswith(".py"):
-                told.update(module.read_bytes())
-    return told.hexdigest()[:12]
-
-
-def stale_days(lake: Lake, active: Active, bench: Bench, answers: Answers) -> set[date]:
+def stale_days(lake: Lake, active: Active, labelling: Labelling) -> set[date]:
     """Days whose labels were not made from the flags as they are, or from other answers."""
     related = active.related(active.sessions)
+    bench, answers = labelling.bench, labelling.answers
     version = answers.version()
     stale = set()
     for day in active.sessions:
@@ -117,7 +73,7 @@ def _is_as_answered(notes: Mapping[str, str], answers: Answers) -> bool:
 
 
 def gathered(
-    lake: Lake, days: Iterable[date], settings: Settings, bench: Bench
+    lake: Lake, days: Iterable[date], settings: Settings, audit_per_stratum: int
 ) -> Iterator[list[Subjects]]:
     """What is to be judged of `days`, in portions whose questions are asked together.
 
@@ -130,7 +86,7 @@ def gathered(
     portion: list[Subjects] = []
     asked = 0
     for batch in _batches(wanted, active.rows):
-        found = subjects_of(lake, batch, related, settings, bench.audit_per_stratum)
+        found = subjects_of(lake, batch, related, settings, audit_per_stratum)
         portion.append(found)
         asked += len(found.questions)
         if asked >= _QUESTIONS:
@@ -140,27 +96,20 @@ def gathered(
         yield portion
 
 
-def build(
-    lake: Lake,
-    days: Iterable[date],
-    settings: Settings,
-    bench: Bench,
-    answers: Answers,
-    ask: Callable[[Sequence[Question]], None] = lambda questions: None,
-) -> None:
-    """Build and write the labels of `days`; days without turns have none.
-
-    `ask` is called with the questions of a portion of days before their answers are looked up.
+def build(lake: Lake, days: Iterable[date], settings: Settings, labelling: Labelling) -> None:
+    """Ask about `days`, and build and write their labels; days without turns have none.
 
     Raises:
         OSError, duckdb.Error, pa.ArrowException: the lake cannot be read or written.
     """
     active = Active.of(lake)
-    for portion in gathered(lake, days, settings, bench):
-        ask([question for found in portion for question in found.questions])
-        version = answers.version()
+    for portion in gathered(lake, days, settings, labelling.audit_per_stratum):
+        questions = [question for found in portion for question in found.questions]
+        labelling.ask(questions, portion[0].days[0])
+        # By what was answered at once.
+        bench, version = labelling.bench, labelling.answers.version()
         for found in portion:
-            _write(lake, active, found, settings, bench, answers, version)
+            _write(lake, active, found, settings, bench, labelling.answers, version)
 
 
 def _batches(days: list[date], rows: Mapping[date, int]) -> Iterator[list[date]]:
@@ -382,7 +331,7 @@ def _row(subject: Subject, **told: Any) -> dict[str, Any]:
         "in_force": False,
         "session_id": subject.session_id,
         "response_id": subject.response_id,
-        "project": subject.project,
+        "project": redact(subject.project) if subject.project else None,
         "transcript": subject.transcript,
         "line_no": subject.line_no,
         "calls": subject.calls,

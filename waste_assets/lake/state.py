@@ -59,6 +59,11 @@ class State:
             for table in _metadata.sorted_tables:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for what else is kept in it."""
+        return self._engine
+
     def catalog(self) -> dict[str, CatalogEntry]:
         """What is known of the source files, by path."""
         columns = _source_files.columns

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -18,7 +19,10 @@ import pyarrow as pa
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     FAILED_CALLS,
+    HAIKU_LABELS,
     HEURISTIC_FLAGS,
+    JUDGED_FLAGS,
+    JUDGED_LEDGER,
     LINE_COSTS,
     LINE_COUNTS,
     PARSED_TURNS,
@@ -29,26 +33,30 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.mart.fault_shares import fault_shares
-from waste_assets.mart.tables import FAULT_SHARES, MART_TABLES
+from waste_assets.mart.rule_quality import Judged, rule_quality
+from waste_assets.mart.tables import FAULT_SHARES, MART_TABLES, RULE_QUALITY
 
 _SOURCES = {
     "turns": PARSED_TURNS,
     "line_counts": LINE_COUNTS,
     "line_costs": LINE_COSTS,
-    "token_ledger": TOKEN_LEDGER,
-    "heuristic_flags": HEURISTIC_FLAGS,
+    "rules_ledger": TOKEN_LEDGER,
+    "rules_flags": HEURISTIC_FLAGS,
+    "haiku_labels": HAIKU_LABELS,
+    "judged_flags": JUDGED_FLAGS,
+    "judged_ledger": JUDGED_LEDGER,
     "failed_calls": FAILED_CALLS,
     "text_sizes": TEXT_SIZES,
 }
 #: In this order: each may read what those before it have made.
-_SCRIPTS = ("mart.sql", "waste.sql", "cache_economics.sql", "tokenizer_drift.sql")
+_SCRIPTS = ("mart.sql", "judged.sql", "waste.sql", "cache_economics.sql", "tokenizer_drift.sql")
 
 
 def inputs(lake: Lake) -> str:
     """Identity of everything that the BI files are made from."""
     notes = {
         f"{table.name}/{day}": lake.notes(table, day)
-        for table in (PARSED_TURNS, TOKEN_LEDGER)
+        for table in (PARSED_TURNS, TOKEN_LEDGER, HAIKU_LABELS)
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
@@ -102,6 +110,7 @@ def publish(lake: Lake, bi: Path, today: date) -> None:
             for script in _SCRIPTS:
                 con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
             _fault_shares(con)
+            _rule_quality(con)
             con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
             con.commit()
             for table in MART_TABLES:
@@ -133,10 +142,20 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -
 
 
 def _fault_shares(con: duckdb.DuckDBPyConnection) -> None:
-    rows = fault_shares(con.execute("FROM session_faults").fetchall())
-    con.execute(f"CREATE TABLE {FAULT_SHARES.name} ({_columns(FAULT_SHARES)})")
-    values = ", ".join(f"${column.name}" for column in FAULT_SHARES.columns)
-    con.executemany(f"INSERT INTO {FAULT_SHARES.name} VALUES ({values})", rows)
+    _insert(con, FAULT_SHARES, fault_shares(con.execute("FROM session_faults").fetchall()))
+
+
+def _rule_quality(con: duckdb.DuckDBPyConnection) -> None:
+    wasted = con.execute("SELECT category, sum(usd_direct) FROM daily_waste GROUP BY category")
+    published = {category: usd or 0.0 for category, usd in wasted.fetchall()}
+    sample = [Judged(*row) for row in con.execute("FROM audit_sample").fetchall()]
+    _insert(con, RULE_QUALITY, rule_quality(sample, published))
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    con.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
+    values = ", ".join(f"${column.name}" for column in table.columns)
+    con.executemany(f"INSERT INTO {table.name} VALUES ({values})", rows)
 
 
 #: Not by way of Arrow: DuckDB would import pandas for that.

@@ -1,10 +1,14 @@
 """The data root as a Dagster resource: lake, state database, BI files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels.human import LABELS_FILE
+from waste_assets.labels.labelling import Labelling
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.settings import Settings
@@ -18,6 +22,9 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     time_zone: str = "UTC"
     prefix_budget: int = Settings.prefix_budget
     result_cap: int = Settings.result_cap
+    #: What people have judged; empty: `labels.jsonl` below the path.
+    labels_file: str = ""
+    audit_sample: int = Settings.audit_sample
 
     @property
     def root(self) -> Path:
@@ -43,6 +50,16 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     def detector_settings(self) -> DetectorSettings:
         """What detectors call too much."""
         return DetectorSettings(self.prefix_budget, self.result_cap)
+
+    @contextmanager
+    def labelling(self) -> Iterator[Labelling]:
+        """Who judges, and whose judgements count; open while it is used."""
+        state = self.state()
+        try:
+            file = Path(self.labels_file) if self.labels_file else self.root / LABELS_FILE
+            yield Labelling.of(state, file, self.audit_sample)
+        finally:
+            state.close()
 
     def state(self) -> State:
         """Open the state database; the caller closes it."""

@@ -58,8 +58,8 @@ cause: a slug in lower case with underscores. Use one of the known causes if it 
 make a new one of the same kind: one to three words, general, such as docker_network. Never make a \
 slug out of a name.
 remedy: one sentence, in the imperative, of at most 30 words: one concrete change that the user \
-can make to the project's CLAUDE.md, to settings or permissions, to a hook, to an MCP server, to the \
-machine, or to how they ask. Say what to write or to set. Do not advise to "be careful", to \
+can make to the project's CLAUDE.md, to settings or permissions, to a hook, to an MCP server, to \
+the machine, or to how they ask. Say what to write or to set. Do not advise to "be careful", to \
 "retry", or to read documentation. If nothing can be done, say so: "Nothing to change: ...".
 
 Do not invent facts that the data does not show. If the template tells too little, give the \
