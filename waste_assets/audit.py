@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waste_assets.imports import large_imports
-from waste_assets.settings import Settings
+from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
 
@@ -95,7 +95,6 @@ def _brought_up_to_date(
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
     from waste_assets.detectors.flag import Settings as DetectorSettings
-    from waste_assets.labels.human import LABELS_FILE
     from waste_assets.labels.labelling import Labelling
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State

@@ -20,6 +20,8 @@ PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
 RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
 LABELS = "WASTE_ASSETS_LABELS"
 AUDIT_SAMPLE = "WASTE_ASSETS_AUDIT_SAMPLE"
+#: What people have judged, in the data root, where no other file is named.
+LABELS_FILE = "labels.jsonl"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 

@@ -92,7 +92,7 @@ _FIGURES = (
             sum(calls)::BIGINT AS calls, round(sum(usd), 4) AS usd
         FROM {source}
         GROUP BY ALL
-        ORDER BY day, labels DESC, ALL
+        ORDER BY day, labels DESC, task, labeler_kind, status, label
         """,
     ),
     Figures(
@@ -110,7 +110,7 @@ _FIGURES = (
         SELECT day, category, rule, tier, basis, count(*) AS flags
         FROM {source}
         GROUP BY ALL
-        ORDER BY day, flags DESC, ALL
+        ORDER BY day, flags DESC, category, rule, tier, basis
         """,
     ),
     Figures(

@@ -16,9 +16,6 @@ import msgspec
 from waste_assets.labels.registry import tasks
 from waste_assets.labels.tasks.failure_cause import FAULTS
 
-#: In the data root, where no other file is named.
-LABELS_FILE = "labels.jsonl"
-
 
 class HumanLabel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a person says of a subject."""

@@ -7,11 +7,10 @@ from pathlib import Path
 import dagster as dg
 
 from waste_assets.detectors.flag import Settings as DetectorSettings
-from waste_assets.labels.human import LABELS_FILE
 from waste_assets.labels.labelling import Labelling
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
-from waste_assets.settings import Settings
+from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
 
 
