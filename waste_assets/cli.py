@@ -56,6 +56,12 @@ def commands() -> None:
 @_time_zone
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day to build.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day to build.")
+@click.option(
+    "--labels",
+    "labels_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What people have judged; labels.jsonl of the data root if not given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
 def audit(
     paths: tuple[Path, ...],
@@ -63,6 +69,7 @@ def audit(
     time_zone: str,
     since: datetime | None,
     until: datetime | None,
+    labels_file: Path | None,
     as_json: bool,
 ) -> None:
     """Archive transcripts, account for every token, and print the account.
@@ -72,6 +79,8 @@ def audit(
     """
     with _faults():
         settings = _settings(paths, data_root, time_zone)
+        if labels_file is not None:
+            settings = replace(settings, labels_file=labels_file.absolute())
         started = time.perf_counter()
         from waste_assets.audit import run_audit
 
@@ -97,14 +106,25 @@ def audit(
 @commands.command()
 @click.argument("gold", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @_data_root
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Recorded answers to score instead of those in the state database.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
-def evaluate(gold: Path, data_root: Path, as_json: bool) -> None:
-    """Score the detectors against annotated calls.
+def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -> None:
+    """Score the detectors against annotated calls, or labels against known ones.
 
-    GOLD is a file of annotated tool calls, one JSON object a line. Their transcripts must have
-    been audited into the data root. The detectors run as they are now; nothing is written.
+    GOLD is a file of annotated tool calls or of known labels, one JSON object a line. Their
+    transcripts must have been audited into the data root. The detectors run as they are now,
+    labels are scored from kept answers; nothing is asked, and nothing is written.
     """
     with _faults():
+        from waste_assets.labels.evaluate import is_label_gold
+
+        if is_label_gold(gold):
+            click.echo(_label_scores(gold, data_root.absolute(), answers, as_json))
+            return
         from waste_assets.detectors.evaluate import read_gold, render
         from waste_assets.detectors.flag import Settings as DetectorSettings
         from waste_assets.detectors.score import score
@@ -120,6 +140,31 @@ def evaluate(gold: Path, data_root: Path, as_json: bool) -> None:
                 "their transcripts first."
             )
     click.echo(json.dumps(asdict(found), default=str) if as_json else render(found))
+
+
+def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: bool) -> str:
+    from waste_assets.labels import evaluate as scoring
+    from waste_assets.labels.labelling import Labelling
+    from waste_assets.labels.recorded import RecordedAnswers
+    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.state import State
+    from waste_assets.settings import LABELS_FILE, Settings
+
+    known = scoring.read_known(gold)
+    state = State(data_root)
+    try:
+        file, sample = data_root / LABELS_FILE, Settings.audit_sample
+        kept = RecordedAnswers.read(recorded) if recorded else None
+        answers = Labelling.of(state, file, sample, answers=kept).answers
+        found = scoring.evaluate_labels(Lake(data_root / "lake"), known, answers)
+    finally:
+        state.close()
+    if known and not found.items:
+        raise _Fault(
+            f"None of the known labels is of a subject in {data_root}: run `waste-assets audit` on "
+            "their transcripts first."
+        )
+    return json.dumps(scoring.as_json(found)) if as_json else scoring.render(found)
 
 
 @commands.command()

@@ -248,17 +248,16 @@ def labels_of(subject: Subject, bench: Bench, known: Mapping[str, Answer]) -> li
     """What rules, model and people say of a subject, and which of them counts."""
     task = tasks()[subject.task]
     rows = [_rule_row(subject)]
-    if subject.question is not None:
-        answer = known.get(subject.question.key(bench.judge))
-        if answer is not None:
-            rows.append(_llm_row(subject, answer, bench))
+    key = subject.question.key(bench.judge) if subject.question else None
+    if key is not None and key in known:
+        rows.append(_llm_row(subject, known[key], bench))
     human = bench.human.labels.get((subject.task, subject.id))
     if human is not None:
         why = redact(human.why)[:_WORDS] if human.why else None
         told = {"labeler_kind": "human", "labeler_id": human.by, "status": "answered"}
         rows.append(_row(subject, label=human.label, fault=human.fault, evidence=why, **told))
     _choose(rows, task.undecided, bench)
-    return rows
+    return [row | {"question_key": key} for row in rows]
 
 
 _PRECEDENCE = ("human", "llm", "rule")
@@ -318,7 +317,6 @@ def _llm_row(subject: Subject, answer: Answer, bench: Bench) -> dict[str, Any]:
         output_tokens=answer.output_tokens,
         answer_usd=answer.usd,
         synthetic=answer.is_synthetic,
-        question_key=answer.key,
     )
 
 

@@ -576,7 +576,7 @@ HAIKU_LABELS = Table(
         Column("evidence", pa.string(), "Why, in the labeler's words."),
         Column("confidence", LABEL, "high, medium or low, as the model says; NULL for others."),
         Column(
-            "question_key", pa.string(), "Under which name the answer is kept; NULL: not asked."
+            "question_key", pa.string(), "Under which name an answer is kept; NULL: no question."
         ),
         Column("session_id", LABEL, "Session; NULL for failures, which lie in several."),
         Column("response_id", LABEL, "The response where it shows."),
