@@ -8,7 +8,7 @@ a judge that always says the same fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -70,12 +70,24 @@ class _Story:
         return told.text({place: text for place, text in texts.items() if text})
 
 
+_Stories = Mapping[str, tuple[Callable[[Random], _Story], ...]]
+
+
 def _dead_ends() -> Iterator[Item]:
-    rng = Random(_SEED)
-    for label, stories in _STORIES.items():
-        for number in range(_EACH):
-            story = stories[number % len(stories)](rng)
-            yield Item("dead_end", label, dead_end.question(story.text(), _DAY))
+    for label, text in _told(_STORIES, _EACH, Random(_SEED)):
+        yield Item("dead_end", label, dead_end.question(text, _DAY))
+
+
+def _told(stories: _Stories, each: int, rng: Random) -> Iterator[tuple[str, str]]:
+    """So many different texts of each label, of its stories in turn."""
+    seen: set[str] = set()
+    for label, of_label in stories.items():
+        for number in range(each):
+            text = of_label[number % len(of_label)](rng).text()
+            while text in seen:
+                text = of_label[number % len(of_label)](rng).text()
+            seen.add(text)
+            yield label, text
 
 
 def _ok(tool: str, about: str, result: str = "", seconds: float = 3) -> Step:
@@ -231,7 +243,7 @@ def _red_types(rng: Random) -> _Story:
     )  # fmt: skip
 
 
-_STORIES: dict[str, tuple[Callable[[Random], _Story], ...]] = {
+_STORIES: _Stories = {
     "dead_end": (_abandoned_browser, _abandoned_site, _wrong_tool),
     "recovered": (_recovered_path, _recovered_command, _recovered_edit),
     "polling": (_polling_server, _polling_pipeline),
@@ -276,11 +288,8 @@ def _causes() -> Iterator[Item]:
 
 
 def _audits() -> Iterator[Item]:
-    rng = Random(_SEED + 1)
-    for label, stories in _RESPONSES.items():
-        for number in range(_EACH // 2):
-            story = stories[number % len(stories)](rng)
-            yield Item("audit", label, audit.question(story.text(), _DAY))
+    for label, text in _told(_RESPONSES, _EACH // 2, Random(_SEED + 1)):
+        yield Item("audit", label, audit.question(text, _DAY))
 
 
 def _first_of(story: _Story) -> _Story:
@@ -324,7 +333,7 @@ def _written_anew(rng: Random) -> _Story:
     )  # fmt: skip
 
 
-_RESPONSES: dict[str, tuple[Callable[[Random], _Story], ...]] = {
+_RESPONSES: _Stories = {
     "none": (_useful, lambda rng: _first_of(_red_test(rng)), lambda rng: _first_of(_red_types(rng))),
     "dead_end": (lambda rng: replace(_abandoned_browser(rng), sizes="90 output tokens"), _abandoned_site),
     "retry_error": (lambda rng: _first_of(_recovered_path(rng)), lambda rng: _first_of(_recovered_edit(rng))),

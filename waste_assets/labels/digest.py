@@ -50,7 +50,7 @@ class Step:
         is_cut = self.result_is_cut and self.result.endswith(text)
         shown = fence.line(text, result, cut=is_cut)
         subject = fence.line(self.about, about, cut=self.about_is_cut)
-        answer = f" => {shown}" if shown else ""
+        answer = f" :: {shown}" if shown else ""
         return f"{between}{waited}{fence.line(self.tool, 60)} {self.outcome}: {subject}{answer}"
 
 

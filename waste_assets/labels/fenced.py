@@ -34,7 +34,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _ORDER = re.compile(
-    r"\b(?:answer|label|respond|reply|output|classify|judge|return|write)\b[^.!?]{0,30}?"
+    r"\b(?:answer|label|respond|reply|classify|judge)\b[^.!?]{0,30}?"
     r"\b(?:dead_end|recovered|polling|feedback|retry_error|file_reread|oververbose_edit|"
     r"none|unclear)\b",
     re.IGNORECASE,

@@ -45,7 +45,7 @@ goal: what the user had last asked for.
 sizes: output tokens of the response, and for edits the lines that they changed.
 earlier: calls before the response: the last ones, and older ones on the same target.
 call: one tool call of the response: the tool, how it ended (ok, FAILED, interrupted), what it was \
-about, and after "=>" what came back, cut.
+about, and after "::" what came back, cut.
 model said: what the agent said right after it.
 after: the calls that followed.
 user said next: what the user wrote next.

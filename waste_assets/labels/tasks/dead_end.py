@@ -34,7 +34,7 @@ that ended without success, so that the tokens spent on it bought nothing.
 The data has these lines, where they are known:
 goal: what the user had last asked for before the stretch.
 call: one tool call of the stretch, in order: seconds since the call before it, the tool, how it \
-ended (ok, FAILED, interrupted), what it was about, and after "=>" what came back.
+ended (ok, FAILED, interrupted), what it was about, and after "::" what came back.
 model said: what the agent said right after the stretch.
 after: the calls that followed the stretch.
 user said next: what the user wrote next.
