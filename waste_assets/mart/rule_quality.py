@@ -40,10 +40,14 @@ class Judged:
 def rule_quality(sample: Sequence[Judged], usd_direct: Mapping[str, float]) -> list[dict[str, Any]]:
     """The rows of the table `rule_quality`; `usd_direct` is the published waste by category.
 
+    There are none without a sample.
+
     Waste is corrected by the number of responses that the judge would flag over the number that
     the rules flag, both estimated from the same sample: precision over recall. That takes missed
     waste to be as dear as found waste.
     """
+    if not sample:
+        return []
     decided = [one for one in sample if one.label != _UNDECIDED]
     return [
         _row(category, sample, decided, usd_direct.get(category, 0.0)) for category in CATEGORIES

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from waste_assets.detectors.cause_rules import CAUSES
 from waste_assets.labels.fenced import ABOUT_FENCE, Fence, fenced, visible
 from waste_assets.labels.registry import tasks
 
@@ -124,6 +125,10 @@ def test_instructions_are_long_enough_to_be_cached_and_tell_of_the_fence(task: o
     for one in prompt.schema["properties"].values():
         for word in one.get("enum", ()):
             assert word == word.lower() and word.replace("_", "").isalpha()
+
+
+def test_causes_are_those_of_the_rules() -> None:
+    assert tasks()["failure_cause"].choices == CAUSES
 
 
 def test_an_answer_in_another_case_is_the_same_answer() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, get_args
 
-from waste_assets.detectors.cause_rules import CAUSES
 from waste_assets.labels.fenced import ABOUT_FENCE, Fence, fenced
 from waste_assets.labels.fingerprint import template
 from waste_assets.labels.question import Prompt, Question
@@ -29,7 +28,6 @@ _Cause = Literal[
     "other",
 ]
 _Fault = Literal["infrastructure", "harness", "model", "user", "feedback"]
-assert get_args(_Cause) == CAUSES
 
 
 class Answer(AnswerModel):
@@ -93,7 +91,7 @@ the message names the cause, medium if it is likely, low otherwise.\
 TASK = Task(
     Prompt("failure_cause", "1", _SYSTEM, Answer, max_tokens=140),
     labelled_by="cause",
-    choices=CAUSES,
+    choices=get_args(_Cause),
     undecided=frozenset(["other"]),
 )
 FAULTS = get_args(_Fault)
