@@ -155,7 +155,8 @@ def _rule_quality(con: duckdb.DuckDBPyConnection) -> None:
 def _insert(con: duckdb.DuckDBPyConnection, table: Table, rows: list[dict[str, Any]]) -> None:
     con.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
     values = ", ".join(f"${column.name}" for column in table.columns)
-    con.executemany(f"INSERT INTO {table.name} VALUES ({values})", rows)
+    if rows:
+        con.executemany(f"INSERT INTO {table.name} VALUES ({values})", rows)
 
 
 #: Not by way of Arrow: DuckDB would import pandas for that.
