@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pytest
 
 from waste_assets.accounting.ledger import CATEGORIES, PRECEDENCE
 from waste_assets.detectors.evaluate import read_gold
+from waste_assets.detectors.flag import Settings
 from waste_assets.detectors.score import score
+from waste_assets.labels import judged
+from waste_assets.labels.digest import MOST_CHARS
 from waste_assets.lake.tables import (
     HEURISTIC_FLAGS,
     LINE_USAGE,
@@ -21,6 +25,7 @@ from waste_assets.lake.tables import (
     TOKEN_LEDGER,
     TOOL_CALLS,
 )
+from waste_assets.redaction import redact
 from waste_assets_tests.support import Audit, assert_blocks_add_up
 
 CORPUS = Path(
@@ -150,3 +155,20 @@ def test_the_detectors_agree_with_people(audit: Audit) -> None:
     assert found.flagged_none.value < 0.05
     assert found.cause.value >= 0.85
     assert found.fault.value >= 0.85
+
+
+def test_what_is_asked_about_real_work_is_short_fenced_and_names_nobody(audit: Audit) -> None:
+    days = audit.lake.days(PARSED_TURNS)
+    portions = judged.gathered(audit.lake, days, Settings(), audit.audit_sample)
+    asked = [q for found in portions for one in found for q in one.questions]
+    tasks = Counter(question.prompt.task for question in asked)
+    assert tasks["dead_end"] >= 40 and tasks["audit"] >= 100 and tasks["failure_cause"] >= 3
+    for question in asked:
+        text = question.text
+        assert len(text) <= MOST_CHARS
+        assert text.count("<") == text.count(">") == 2
+        assert redact(text) == text
+        assert not re.search(r"/(?:home|Users)/[a-z]", text)
+    # Nearly all of them have what was wanted.
+    goals = [question for question in asked if "\ngoal: " in question.text]
+    assert len(goals) / (tasks["dead_end"] + tasks["audit"]) > 0.95

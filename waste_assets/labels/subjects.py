@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from waste_assets.accounting.conversation import Session
 from waste_assets.accounting.sessions import sessions
@@ -355,4 +356,12 @@ ORDER BY t.day, t.response_id
 def _view(
     con: duckdb.DuckDBPyConnection, lake: Lake, name: str, table: Table, days: Iterable[date]
 ) -> None:
-    con.register(name, lake.read(table, days))
+    parts = lake.parts(table, list(days))
+    if not parts:
+        con.register(name, table.schema.append(pa.field("day", pa.date32())).empty_table())
+        return
+    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
+    con.execute(
+        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
+        "hive_partitioning = true, hive_types = {'day': DATE})"
+    )
