@@ -92,7 +92,7 @@ def write(root: Path, sessions: int, responses: int, more: int) -> None:
             day = END
         start = datetime(day.year, day.month, day.day, 8) + timedelta(seconds=rng.randrange(30_000))
         c = conversation(f"session {number}", start=f"{start.isoformat()}Z", cwd="/home/dev/shop")
-        length = max(2, round(rng.expovariate(1 / (each - 2)))) if each > 4 else round(each)
+        length = 2 + round(rng.expovariate(1 / max(each - 2, 1)))
         work(c, rng, number, length)
         c.write(root)
 

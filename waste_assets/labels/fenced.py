@@ -76,7 +76,8 @@ class Fence:
             # Cut off with a margin that is never shown.
             text = text[-_LONGEST:] if end else text[:_LONGEST]
             text = text[_MARGIN:] if end else text[:-_MARGIN]
-        text = visible(text)
+        # Once as it was written, line by line, and once more as it is seen.
+        text = visible(redact(text))
         if cut:
             text = _LAST_WORD.sub("…", text, count=1)
         for path, short in self._places:

@@ -30,8 +30,8 @@ def account(bi: Path) -> dict[str, Any]:
     Returns:
         `totals`, `coverage`, `by_day`, `by_project`, `by_model` (lists of rows, the last two by
         falling price) and `reconciliation`; `waste` (see `_waste`), `labels` (see `_labels`),
-        `rule_quality`, `change_first` (see `_change_first`), `failures` and `cache`. Tokens are integers, money is in USD, NULL where
-        no response has a price; shares are of 1.
+        `rule_quality`, `change_first` (see `_change_first`), `failures` and `cache`. Tokens are
+        integers, money is in USD, NULL where no response has a price; shares are of 1.
 
     Raises:
         duckdb.Error: nothing has been published there.
