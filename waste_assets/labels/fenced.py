@@ -97,7 +97,10 @@ class Fence:
         if len(project) < 4:
             return ()
         coded = re.sub(r"[^A-Za-z0-9]", "-", project)
-        return ((project, "."), (project.replace("\\", "\\\\"), "."), (coded, "-project"))
+        told = (project, project.replace("\\", "\\\\"), redact(project))
+        # With a home directory alone, '~' tells enough.
+        places = [(path, ".") for path in dict.fromkeys(told) if path != "~"]
+        return (*places, (coded, "-project"), (redact(f"/{coded}")[1:], "-project"))
 
     @cached_property
     def _names(self) -> tuple[re.Pattern[str], ...]:
