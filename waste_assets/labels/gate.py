@@ -26,6 +26,8 @@ from waste_assets.labels.scores import Score, Scored, score
 #: Points of macro-F1 that a version may lose.
 _MOST_LOST = 0.02
 _LEAST_RECALL = 0.6
+#: Of fewer questions with a label, one that is missed says nothing about the label.
+_LEAST_ITEMS = 5
 #: Of a first version, with nothing to compare to.
 _LEAST_F1 = 0.75
 _LEAST_KAPPA = 0.9
@@ -194,7 +196,7 @@ def _faults(found: Score, labels: Sequence[str | None], last: Last | None) -> li
     if last is not None and f1 < last.macro_f1 - _MOST_LOST:
         faults.append(f"{100 * (last.macro_f1 - f1):.1f} points below the last version")
     for name, one in found.classes.items():
-        if (one.recall.value or 0.0) < _LEAST_RECALL:
+        if one.recall.items >= _LEAST_ITEMS and (one.recall.value or 0.0) < _LEAST_RECALL:
             faults.append(f"{name} is found in {one.recall.value or 0.0:.0%} only")
     if last is not None and len(last.labels) == len(labels):
         agreement = kappa(list(zip(last.labels, labels, strict=True)))

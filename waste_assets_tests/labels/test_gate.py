@@ -101,6 +101,13 @@ def test_the_next_version_is_compared_with_the_last(
     assert "dead_end" in gate.examine(JUDGE, RecordedAnswers(), NOW)
 
 
+def test_a_label_of_few_questions_may_be_missed_once(gate: Gate) -> None:
+    missed = said(
+        lambda number, item: "other" if item.label == "timeout" and not number else item.label
+    )
+    assert "failure_cause" in gate.examine(JUDGE, missed, NOW)
+
+
 def test_other_answers_than_the_last_version_block_though_they_are_as_good(gate: Gate) -> None:
     def at(places: set[int]) -> Says:
         return lambda number, item: (
