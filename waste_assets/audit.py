@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
-from waste_assets.labelling import asked_of, new_run, pick_up, submit
+from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -80,6 +80,8 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     work = _Work()
     labels = _Labels(settings)
     labels.pick_up()
+    # What was left out before comes first.
+    labels.ask()
     told = recalled(settings.data_root, identity(settings, found, unlisted))
     if told is None:
         if not found and not (settings.data_root / "lake").exists():
@@ -88,6 +90,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     if not work.errors and labels.ask():
         # What it cost is published too; and what was answered at once is at hand.
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
+    labels.add_up()
     page = settings.data_root / "report" / "index.html"
     told = {
         "data_root": str(settings.data_root),
@@ -95,7 +98,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         "sources": [str(root) for root in roots],
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
-        "labels": labels.told,
+        "labelling": labels.told,
         "runs": work.runs,
         "stages": {name: round(seconds, 3) for name, seconds in work.stages.items()},
         "errors": work.errors,
@@ -125,22 +128,24 @@ class _Labels:
                 self.told.setdefault("faults", []).extend(collected.faults)
 
     def ask(self) -> bool:
-        """Ask what days have to ask that are not built anew, and add up all that was asked.
-
-        Returns whether anything was sent.
-        """
+        """Ask what days have to ask that are not built anew; whether anything was sent."""
         sent = False
-        if not self._is_on:
+        if not self._is_on or not (self._settings.data_root / "lake").exists():
             return sent
         with self._noted():
             last = submit(self._settings, self.run, all_days=False)
             sent = last.reserved_usd > 0
-            asked = asked_of(self._settings, self.run)
-            self.told["asked"] = asked
-            self.told["stopped_for_money"] = asked.get("stopped") in ("budget", "cap")
-            if asked.get("told"):
-                self.told.setdefault("faults", []).append(asked["told"])
         return sent
+
+    def add_up(self) -> None:
+        """Tell of all that was asked in the run, here and by its assets."""
+        if not self._is_on:
+            return
+        asked = asked_of(self._settings, self.run)
+        self.told["asked"] = asked
+        self.told["stopped_for_money"] = asked.get("stopped") in ("budget", "cap")
+        if asked.get("told"):
+            self.told.setdefault("faults", []).append(asked["told"])
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
@@ -176,6 +181,7 @@ def _brought_up_to_date(
     detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
     state = State(settings.data_root)
     try:
+        labelling = labelled(settings, state)
         for _ in range(_ROUNDS):
             found, unlisted = discover(roots)
             before = identity(settings, found, unlisted)
@@ -186,18 +192,16 @@ def _brought_up_to_date(
                 found,
                 calendar,
                 detector_settings,
+                labelling,
                 names=settings.names,
                 show_examples=settings.show_examples,
             )
-            days = sorted(
-                day
-                for day in made.days
-                if (not since or day >= since) and (not until or day <= until)
-            )
-            if not days and not made.report:
+            days = _within(made.days, since, until)
+            label_days = [] if days else _within(made.label_days, since, until)
+            if not days and not label_days and not made.report:
                 break
-            _execute(settings, made, days, work, run)
-            if work.errors or not days:
+            _execute(settings, made, days, label_days, work, run)
+            if work.errors or not (days or label_days):
                 break
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
@@ -229,6 +233,12 @@ def _alerts(bi: Path, state: State, calendar: Calendar) -> dict[str, Any]:
         "alerts": [verdict.told() for verdict in found if verdict.is_raised],
         "alerts_not_sent": troubles,
     }
+
+
+def _within(days: set[date], since: date | None, until: date | None) -> list[date]:
+    return sorted(
+        day for day in days if (not since or day >= since) and (not until or day <= until)
+    )
 
 
 def _files(
@@ -279,8 +289,15 @@ def prepare_instance(settings: Settings) -> Path:
     return home
 
 
-def _execute(settings: Settings, made: Plan, days: list[date], work: _Work, run: str) -> None:
-    """Run the job over the days."""
+def _execute(
+    settings: Settings,
+    made: Plan,
+    days: list[date],
+    label_days: list[date],
+    work: _Work,
+    run: str,
+) -> None:
+    """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
@@ -295,14 +312,16 @@ def _execute(settings: Settings, made: Plan, days: list[date], work: _Work, run:
 
     instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     # Without a day to build there is nothing but the BI files, which come from all days.
-    job = definitions(settings, run).resolve_job_def("audit" if days else "publish")
+    name = "audit" if days else "labels" if label_days else "publish"
+    job = definitions(settings, run).resolve_job_def(name)
+    built = days or label_days
     work.starting += time.perf_counter() - started
     with instance:
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags=range_tags(days[0], days[-1]) if days else {},
+            tags=range_tags(built[0], built[-1]) if built else {},
         )
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():

@@ -9,7 +9,7 @@ from waste_assets.assets.parsed_turns import TABLES
 from waste_assets.labels.address import host_of
 from waste_assets.labels.settings import KEY
 from waste_assets.labels.trouble import Trouble
-from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES
+from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES, LABEL_TABLES
 from waste_assets.partitions import daily
 from waste_assets.plan import plan
 from waste_assets.resources.data_root import DataRoot
@@ -33,12 +33,19 @@ audit_job = dg.define_asset_job(
 )
 
 
+labels_job = dg.define_asset_job(
+    "labels",
+    selection=dg.AssetSelection.groups("labels", "publish"),
+    partitions_def=daily,
+    description="Ask what is not answered, take in what was answered, publish the result.",
+)
+
 publish_job = dg.define_asset_job(
     "publish",
     # With the checks of all that it is made from: what one of them has stopped stays stopped.
     selection=dg.AssetSelection.groups("publish")
     | dg.AssetSelection.checks_for_assets(
-        *(table.name for table in (*TABLES, *FLAG_TABLES, *CLUSTER_TABLES))
+        *(table.name for table in (*TABLES, *FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TABLES))
     ),
     description="Check all days, and publish the BI database again from what is built.",
 )
@@ -63,38 +70,50 @@ def daily_audit(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 @dg.sensor(
-    job=audit_job,
+    jobs=[audit_job, labels_job],
     minimum_interval_seconds=300,
-    description="Asks for the days whose transcripts have changed since they were built.",
+    description="Asks for the days whose transcripts have changed since they were built, and for "
+    "those about which something was answered.",
     default_status=dg.DefaultSensorStatus.RUNNING if _IS_ON else dg.DefaultSensorStatus.STOPPED,
 )
 def changed_transcripts(
-    context: dg.SensorEvaluationContext, data_root: DataRoot, source: TranscriptSource
+    context: dg.SensorEvaluationContext,
+    data_root: DataRoot,
+    source: TranscriptSource,
+    haiku: Haiku,
 ) -> dg.SensorResult | dg.SkipReason:
-    """One run over the range of such days; asked again only when the files change again."""
+    """One run over the range of such days; asked again only when something changes again."""
     files, _ = source.files()
     state = data_root.state()
     try:
-        made = plan(
-            data_root.lake,
-            state,
-            data_root.bi,
-            files,
-            data_root.calendar,
-            data_root.detector_settings,
-            names=data_root.names,
-            show_examples=data_root.show_examples,
-        )
+        with data_root.labelling(haiku) as labelling:
+            answers = labelling.answers.version()
+            made = plan(
+                data_root.lake,
+                state,
+                data_root.bi,
+                files,
+                data_root.calendar,
+                data_root.detector_settings,
+                labelling,
+                names=data_root.names,
+                show_examples=data_root.show_examples,
+            )
     finally:
         state.close()
     today = data_root.calendar.day_at(datetime.now(UTC))
     older = sorted(day for day in made.days if day < today)
+    job, mark = audit_job, made.mark
+    if not older:
+        older = sorted(made.label_days)
+        job, mark = labels_job, f"labels/{answers}"
     if not older:
         return dg.SkipReason("no transcript of an older day has changed")
-    key = f"{older[0]}/{older[-1]}/{made.mark}"
+    key = f"{older[0]}/{older[-1]}/{mark}"
     if context.cursor == key:
         return dg.SkipReason(f"{older[0]} to {older[-1]} were asked for already")
-    request = dg.RunRequest(run_key=key, tags=range_tags(older[0], older[-1]))
+    tags = range_tags(older[0], older[-1])
+    request = dg.RunRequest(run_key=key, job_name=job.name, tags=tags)
     return dg.SensorResult(run_requests=[request], cursor=key)
 
 

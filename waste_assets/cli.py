@@ -64,6 +64,12 @@ def commands() -> None:
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day to build.")
 @_max_usd
 @click.option("--no-labels", is_flag=True, help="Send nothing to the model that judges.")
+@click.option(
+    "--labels",
+    "labels_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What people have judged; labels.jsonl of the data root if not given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Print nothing but alerts, warnings and errors.")
 def audit(
@@ -74,6 +80,7 @@ def audit(
     until: datetime | None,
     max_usd: float | None,
     no_labels: bool,
+    labels_file: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -85,6 +92,8 @@ def audit(
     with _faults():
         settings = _settings(paths, data_root, time_zone)
         settings = _with_budget(settings, 0.0 if no_labels else max_usd)
+        if labels_file is not None:
+            settings = replace(settings, labels_file=labels_file.absolute())
         started = time.perf_counter()
         from waste_assets.audit import run_audit
 
@@ -105,11 +114,11 @@ def audit(
             print_account(outcome.told, _console())
     for error in outcome.told["errors"]:
         click.echo(f"Error: {error}", err=True)
-    for sentence in outcome.told["labels"].get("faults", ()):
+    for sentence in outcome.told["labelling"].get("faults", ()):
         click.echo(f"Labels: {sentence}", err=True)
     if not outcome.succeeded:
         sys.exit(EXIT_CHECKS_FAILED)
-    if outcome.told["labels"].get("stopped_for_money"):
+    if outcome.told["labelling"].get("stopped_for_money"):
         sys.exit(EXIT_BUDGET)
 
 
@@ -143,14 +152,25 @@ def _console() -> Any:
 @commands.command()
 @click.argument("gold", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @_data_root
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Recorded answers to score instead of those in the state database.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object.")
-def evaluate(gold: Path, data_root: Path, as_json: bool) -> None:
-    """Score the detectors against annotated calls.
+def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -> None:
+    """Score the detectors against annotated calls, or labels against known ones.
 
-    GOLD is a file of annotated tool calls, one JSON object a line. Their transcripts must have
-    been audited into the data root. The detectors run as they are now; nothing is written.
+    GOLD is a file of annotated tool calls or of known labels, one JSON object a line. Their
+    transcripts must have been audited into the data root. The detectors run as they are now,
+    labels are scored from kept answers; nothing is asked, and nothing is written.
     """
     with _faults():
+        from waste_assets.labels.evaluate import is_label_gold
+
+        if is_label_gold(gold):
+            click.echo(_label_scores(gold, data_root.absolute(), answers, as_json))
+            return
         from waste_assets.detectors.evaluate import read_gold, render
         from waste_assets.detectors.flag import Settings as DetectorSettings
         from waste_assets.detectors.score import score
@@ -166,6 +186,28 @@ def evaluate(gold: Path, data_root: Path, as_json: bool) -> None:
                 "their transcripts first."
             )
     click.echo(json.dumps(asdict(found), default=str) if as_json else render(found))
+
+
+def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: bool) -> str:
+    from waste_assets.labels import evaluate as scoring
+    from waste_assets.labels.recorded import RecordedAnswers
+    from waste_assets.labels.store import LabelStore
+    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.state import State
+
+    known = scoring.read_known(gold)
+    state = State(data_root)
+    try:
+        answers = RecordedAnswers.read(recorded) if recorded else LabelStore(state)
+        found = scoring.evaluate_labels(Lake(data_root / "lake"), known, answers)
+    finally:
+        state.close()
+    if known and not found.items:
+        raise _Fault(
+            f"None of the known labels is of a subject in {data_root}: run `waste-assets audit` on "
+            "their transcripts first."
+        )
+    return json.dumps(scoring.as_json(found)) if as_json else scoring.render(found)
 
 
 @commands.command()

@@ -9,6 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.assets.audit_report import audit_report
 from waste_assets.assets.cluster_summaries import cluster_summaries
+from waste_assets.assets.haiku_labels import haiku_labels
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
@@ -19,6 +20,7 @@ from waste_assets.automation import (
     collect_labels,
     collect_labels_job,
     daily_audit,
+    labels_job,
     publish_job,
 )
 from waste_assets.checks import ASSET_CHECKS, WATCHES
@@ -39,12 +41,13 @@ def definitions(settings: Settings, run: str = "") -> dg.Definitions:
             raw_sessions,
             parsed_turns,
             heuristic_flags,
+            haiku_labels,
             cluster_summaries,
             waste_mart,
             audit_report,
         ],
         asset_checks=[*ASSET_CHECKS, *WATCHES],
-        jobs=[audit_job, publish_job, collect_labels_job],
+        jobs=[audit_job, labels_job, publish_job, collect_labels_job],
         schedules=[daily_audit],
         sensors=[changed_transcripts, collect_labels],
         resources={
@@ -55,6 +58,8 @@ def definitions(settings: Settings, run: str = "") -> dg.Definitions:
                 result_cap=settings.result_cap,
                 names=settings.names,
                 show_examples=settings.show_examples,
+                labels_file=str(settings.labels_file or ""),
+                audit_sample=settings.audit_sample,
             ),
             "workers": Workers(),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),

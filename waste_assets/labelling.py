@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 from waste_assets.faults import Fault
 from waste_assets.labels.address import is_loopback
 from waste_assets.labels.settings import KEY, LabelSettings
-from waste_assets.settings import Settings
+from waste_assets.settings import LABELS_FILE, Settings
 
 if TYPE_CHECKING:
     from waste_assets.labels.asking import Asked, Collected
     from waste_assets.labels.client import Client
+    from waste_assets.labels.labelling import Labelling
     from waste_assets.labels.preview import Preview
     from waste_assets.labels.spend import Figures
     from waste_assets.labels.store import LabelStore
     from waste_assets.lake.lake import Lake
+    from waste_assets.lake.state import State
 
 
 def new_run() -> str:
@@ -40,9 +42,11 @@ def dry_run(settings: Settings) -> Preview:
     from waste_assets.lake.tables import TOKEN_LEDGER
 
     labels = settings.labels
-    with _opened(settings) as (lake, store):
+    with _opened(settings) as (lake, store, labelling):
         detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
-        wanted = questions(lake, detector_settings, labels.judge, lake.days(TOKEN_LEDGER))
+        days = lake.days(TOKEN_LEDGER)
+        found = list(questions(lake, detector_settings, days, settings.audit_sample))
+        wanted = labelling.allowed(found, days[0]) if days else []
         today = datetime.now(UTC).date()
         synthetic = is_loopback(labels.base_url)
         return preview(store, labels.judge, wanted, today, synthetic=synthetic)
@@ -65,13 +69,15 @@ def submit(settings: Settings, run: str, *, all_days: bool = True) -> Asked:
     _check_on(labels)
     budget = Budget(run, labels.max_usd, labels.month_usd)
     detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
-    with _opened(settings) as (lake, store), _client(labels) as client:
+    with _opened(settings) as (lake, store, labelling), _client(labels) as client:
         now = datetime.now(UTC)
         outstanding = Outstanding(
             lake, store, labels.judge, prompts(), synthetic=client.is_synthetic
         )
         asked = outstanding.ask(
-            lambda days: questions(lake, detector_settings, labels.judge, days),
+            lambda days: labelling.allowed(
+                list(questions(lake, detector_settings, days, settings.audit_sample)), days[0]
+            ),
             lambda wanted: ask(
                 store,
                 client,
@@ -99,7 +105,7 @@ def pick_up(settings: Settings) -> Collected:
     from waste_assets.labels.wanted import prompts
     from waste_assets.unchanged import forget
 
-    with _opened(settings) as (_, store), _client(settings.labels) as client:
+    with _opened(settings) as (_, store, _), _client(settings.labels) as client:
         collected = collect(store, client, datetime.now(UTC), prompts())
     if collected.outcomes:
         forget(settings.data_root)
@@ -114,7 +120,7 @@ def spend(settings: Settings) -> list[tuple[dict[str, Any], Figures]]:
     """
     from waste_assets.labels.spend import by_month
 
-    with _opened(settings) as (_, store):
+    with _opened(settings) as (_, store, _):
         return by_month(store)
 
 
@@ -126,7 +132,7 @@ def left_this_month(settings: Settings) -> float | None:
     labels = settings.labels
     if labels.month_usd is None:
         return None
-    with _opened(settings) as (_, store):
+    with _opened(settings) as (_, store, _):
         budget = Budget("", float("inf"), labels.month_usd)
         synthetic = is_loopback(labels.base_url)
         return left(store, budget, synthetic=synthetic, now=datetime.now(UTC))
@@ -134,7 +140,7 @@ def left_this_month(settings: Settings) -> float | None:
 
 def asked_of(settings: Settings, run: str) -> dict[str, Any]:
     """What all askings under the name of a run did, added up."""
-    with _opened(settings) as (_, store):
+    with _opened(settings) as (_, store, _):
         told = store.askings(run)
     summed: dict[str, Any] = {}
     for one in told:
@@ -154,8 +160,23 @@ def _check_on(labels: LabelSettings) -> None:
         raise Fault(why)
 
 
+def labelled(settings: Settings, state: State) -> Labelling:
+    """Who judges by these settings; nothing is sent."""
+    from waste_assets.labels.labelling import Labelling
+    from waste_assets.labels.store import LabelStore
+
+    return Labelling.of(
+        state,
+        settings.labels_file or settings.data_root / LABELS_FILE,
+        settings.audit_sample,
+        judge=settings.labels.judge,
+        answers=LabelStore(state),
+        is_synthetic=is_loopback(settings.labels.base_url),
+    )
+
+
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Lake, LabelStore]]:
+def _opened(settings: Settings) -> Iterator[tuple[Lake, LabelStore, Labelling]]:
     from waste_assets.labels.store import LabelStore
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
@@ -164,7 +185,8 @@ def _opened(settings: Settings) -> Iterator[tuple[Lake, LabelStore]]:
         raise Fault(f"Nothing has been audited into {settings.data_root}: run an audit first.")
     state = State(settings.data_root)
     try:
-        yield Lake(settings.data_root / "lake"), LabelStore(state)
+        lake = Lake(settings.data_root / "lake")
+        yield lake, LabelStore(state), labelled(settings, state)
     finally:
         state.close()
 

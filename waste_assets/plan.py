@@ -14,6 +14,8 @@ from waste_assets.accounting import turns
 from waste_assets.clusters import stage as clusters
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels import judged
+from waste_assets.labels.labelling import Labelling
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
@@ -33,6 +35,8 @@ class Plan:
 
     #: Days whose sources, archive or turns have changed.
     days: set[date] = field(default_factory=set)
+    #: Days of which only the labels have to be built: something was answered since.
+    label_days: set[date] = field(default_factory=set)
     #: The BI files are not made from what the lake holds.
     publish: bool = False
     #: The report is not made from what the BI files hold, or will be.
@@ -45,7 +49,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.days and not self.publish and not self.report
+        return not (self.days or self.label_days or self.publish or self.report)
 
 
 def plan(
@@ -55,6 +59,7 @@ def plan(
     files: list[SourceFile],
     calendar: Calendar,
     detector_settings: DetectorSettings,
+    labelling: Labelling,
     *,
     names: bool = False,
     show_examples: bool = False,
@@ -91,6 +96,7 @@ def plan(
     made.days |= clusters.stale_days(lake)
     # A session is known by its lines, whatever its files are called.
     made.days |= active.following(made.days)
+    made.label_days = judged.stale_days(lake, active, labelling) - made.days
     other = beside(lake, state, names=names, show_examples=show_examples)
     made.publish = published_inputs(bi) != inputs(lake, other)
     current = report_inputs(bi, calendar.zone.key)

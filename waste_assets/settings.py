@@ -21,6 +21,10 @@ PREFIX_BUDGET = "WASTE_ASSETS_PREFIX_BUDGET"
 RESULT_CAP = "WASTE_ASSETS_RESULT_CAP"
 NAMES = "WASTE_ASSETS_NAMES"
 SHOW_EXAMPLES = "WASTE_ASSETS_SHOW_EXAMPLES"
+LABELS = "WASTE_ASSETS_LABELS"
+AUDIT_SAMPLE = "WASTE_ASSETS_AUDIT_SAMPLE"
+#: What people have judged, in the data root, where no other file is named.
+LABELS_FILE = "labels.jsonl"
 #: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
 FIRST_DAY = date(2025, 2, 1)
 
@@ -42,6 +46,10 @@ class Settings:
     show_examples: bool = False
     #: Who judges what rules cannot, and for how much.
     labels: LabelSettings = field(default_factory=LabelSettings)
+    #: What people have judged; None: `labels.jsonl` of the data root.
+    labels_file: Path | None = None
+    #: Responses that are judged to measure the rules, a month and stratum.
+    audit_sample: int = 4
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -57,6 +65,8 @@ class Settings:
             _names(environ),
             _yes(environ, SHOW_EXAMPLES),
             LabelSettings.from_environment(environ),
+            Path(given_labels).absolute() if (given_labels := environ.get(LABELS)) else None,
+            _count(environ, AUDIT_SAMPLE, cls.audit_sample, "responses"),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -70,6 +80,8 @@ class Settings:
             NAMES: "all" if self.names else "shared",
             SHOW_EXAMPLES: "yes" if self.show_examples else "",
             **self.labels.to_environment(),
+            LABELS: str(self.labels_file or ""),
+            AUDIT_SAMPLE: str(self.audit_sample),
         }
 
 
@@ -81,11 +93,15 @@ def _names(environ: Mapping[str, str]) -> bool:
 
 
 def _tokens(environ: Mapping[str, str], name: str, default: int) -> int:
+    return _count(environ, name, default, "tokens")
+
+
+def _count(environ: Mapping[str, str], name: str, default: int, of: str) -> int:
     given = environ.get(name, "").strip()
     if not given:
         return default
     if not given.isdecimal():
-        raise ValueError(f"{name} is {given!r}: give a number of tokens, or leave it out.")
+        raise ValueError(f"{name} is {given!r}: give a number of {of}, or leave it out.")
     return int(given)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from waste_assets.alerts.settings import AlertSettings
-from waste_assets.settings import Settings
+from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
 
@@ -48,6 +48,10 @@ def identity(
             with suppress(OSError):
                 stat = entry.stat()
                 told.update(_line(entry.path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    labels = settings.labels_file or root / LABELS_FILE
+    with suppress(OSError):
+        stat = labels.stat()
+        told.update(_line(str(labels), stat.st_ino, stat.st_size, stat.st_mtime_ns))
     with suppress(OSError):
         told.update((root / "schema_version").read_bytes())
         # It changes with every use; but another one in its place may know less.

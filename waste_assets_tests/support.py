@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -19,10 +20,14 @@ from waste_assets.accounting.prices import Rates, price_of
 from waste_assets.clusters import stage as clusters
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels import judged
+from waste_assets.labels.labelling import Ask, Labelling
+from waste_assets.labels.recorded import RecordedAnswers
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
+    HAIKU_LABELS,
     LINE_COUNTS,
     LINE_TABLES,
     PARSED_TURNS,
@@ -38,6 +43,7 @@ from waste_assets.processes import Processes
 from waste_assets.report.site import Written, write_report
 from waste_assets.sample import Conversation, Response, Truth
 from waste_assets.sample.billing import Bill, total
+from waste_assets.settings import LABELS_FILE
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile, discover
@@ -65,6 +71,11 @@ class Audit:
         self.lake = Lake(self.data / "lake")
         self.bi = self.data / "bi"
         self.calendar = Calendar(zone)
+        #: What was answered so far, and whether from this machine.
+        self.answers = RecordedAnswers()
+        self.is_synthetic = False
+        self.send: Ask | None = None
+        self.audit_sample = 4
 
     def write(self, *conversations: Conversation) -> Truth:
         """Write the conversations into the source; returns what a run must find in them."""
@@ -110,18 +121,42 @@ class Audit:
         with Processes() as processes:
             clusters.build(self.lake, chosen, processes)
 
+    @contextmanager
+    def labelling(self) -> Iterator[Labelling]:
+        """Who judges, by the answers so far and `data/labels.jsonl`."""
+        state = State(self.data)
+        try:
+            yield Labelling.of(
+                state, self.data / LABELS_FILE, self.audit_sample, answers=self.answers,
+                send=self.send, is_synthetic=self.is_synthetic,
+            )  # fmt: skip
+        finally:
+            state.close()
+
+    def labels(self, days: Iterable[date] | None = None) -> list[Row]:
+        """Build the labels of some days, or of all; returns the rows of all days."""
+        chosen = self.lake.days(TOKEN_LEDGER) if days is None else list(days)
+        with self.labelling() as labelling:
+            judged.build(self.lake, chosen, DetectorSettings(), labelling)
+        return self.rows(HAIKU_LABELS)
+
     def run(self) -> archive.ArchiveReport:
-        """Archive and account for everything."""
+        """Archive and account for everything, and label it."""
         report = self.archive()
         self.turns()
         self.flags()
+        self.labels()
         return report
 
     def plan(self) -> Plan:
         """What would have to be done."""
         state = State(self.data)
         try:
-            return plan(self.lake, state, self.bi, self.files(), self.calendar, DetectorSettings())
+            with self.labelling() as labelling:
+                return plan(
+                    self.lake, state, self.bi, self.files(), self.calendar, DetectorSettings(),
+                    labelling,
+                )  # fmt: skip
         finally:
             state.close()
 

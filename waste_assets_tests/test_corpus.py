@@ -14,7 +14,10 @@ import pytest
 
 from waste_assets.accounting.ledger import CATEGORIES, PRECEDENCE
 from waste_assets.detectors.evaluate import read_gold
+from waste_assets.detectors.flag import Settings
 from waste_assets.detectors.score import score
+from waste_assets.labels import judged
+from waste_assets.labels.digest import MOST_CHARS
 from waste_assets.lake.tables import (
     FAILED_CALLS,
     FAILURE_CLUSTERS,
@@ -26,6 +29,7 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
 )
 from waste_assets.mart.tables import REMEDIES
+from waste_assets.redaction import redact
 from waste_assets.report.overview import PARTS
 from waste_assets_tests.report.page import Page
 from waste_assets_tests.support import Audit, assert_blocks_add_up
@@ -200,3 +204,20 @@ def test_a_hundred_clusters_hold_most_failures(audit: Audit) -> None:
     sizes = Counter(row["cluster_id"] for row in rows)
     assert sum(size for _, size in sizes.most_common(100)) >= 0.8 * len(rows)
     assert not [row for row in rows if "/home/" in row["template"] or "/Users/" in row["template"]]
+
+
+def test_what_is_asked_about_real_work_is_short_fenced_and_names_nobody(audit: Audit) -> None:
+    days = audit.lake.days(PARSED_TURNS)
+    portions = judged.gathered(audit.lake, days, Settings(), audit.audit_sample)
+    asked = [q for found in portions for one in found for q in one.questions]
+    tasks = Counter(question.prompt.task for question in asked)
+    assert tasks["dead_end"] >= 40 and tasks["audit"] >= 100 and tasks["failure_cause"] >= 3
+    for question in asked:
+        text = question.text
+        assert len(text) <= MOST_CHARS
+        assert text.count("<") == text.count(">") == 2
+        assert redact(text) == text
+        assert not re.search(r"/(?:home|Users)/[a-z]", text)
+    # Nearly all of them have what was wanted.
+    goals = [question for question in asked if "\ngoal: " in question.text]
+    assert len(goals) / (tasks["dead_end"] + tasks["audit"]) > 0.95

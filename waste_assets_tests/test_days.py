@@ -251,6 +251,7 @@ def brought_up_to_date(audit: Audit) -> set[date]:
             audit.archive(min(made.days), max(made.days))
             audit.turns(made.days)
             audit.flags(made.days)
+        audit.labels(made.days | made.label_days)
         audit.publish()
         audit.report()
     assert audit.plan().is_empty

@@ -6,13 +6,19 @@ import dagster as dg
 import duckdb
 
 from waste_assets.assets.described import OWNERS, column_schema, records, small_table
-from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES, PARSED_TURNS, QUARANTINED_LINES
+from waste_assets.lake.tables import (
+    CLUSTER_TABLES,
+    FLAG_TABLES,
+    LABEL_TABLES,
+    PARSED_TURNS,
+    QUARANTINED_LINES,
+)
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
 
-_WASTE = tuple(table.name for table in (*FLAG_TABLES, *CLUSTER_TABLES))
+_WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TABLES))
 
 
 @dg.asset(

@@ -12,7 +12,10 @@ from waste_assets.checks.label_spend import CHECKS as LABEL_SPEND_CHECKS
 from waste_assets.checks.suite import results, specs
 from waste_assets.lake.tables import (
     FAILED_CALLS,
+    HAIKU_LABELS,
     HEURISTIC_FLAGS,
+    JUDGED_FLAGS,
+    JUDGED_LEDGER,
     LINE_COUNTS,
     PARSED_TURNS,
     TOKEN_LEDGER,
@@ -26,6 +29,7 @@ from waste_assets.mart.tables import (
     DAILY_WASTE,
     FAILURES,
     FLAGS,
+    LABELS,
     MART_TABLES,
     REMEDIES,
     SESSION_USAGE,
@@ -221,7 +225,12 @@ CREATE TEMP TABLE lake_ledger AS
 SELECT
     day, session_id, category, count(*) AS responses,
     {", ".join(f"sum({name}) AS {name}" for name in (*_OWNED[1:], *_OWNED_USD))}
-FROM token_ledger
+FROM (
+    SELECT * FROM token_ledger AS l
+    WHERE (day, response_id) NOT IN (SELECT (day, response_id) FROM judged_ledger)
+    UNION ALL BY NAME
+    SELECT * FROM judged_ledger
+)
 GROUP BY day, session_id, category
 """
 _FLAG_FIELDS = ("category", "tier", "usd_direct", "usd_avoidable", "usd_owned")
@@ -230,9 +239,25 @@ SELECT
     coalesce(p.day, l.day) AS day, coalesce(p.flag_id, l.flag_id) AS flag_id,
     {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in _FLAG_FIELDS)}
 FROM (SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM bi.{FLAGS.name}) AS p
-FULL JOIN (SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM heuristic_flags) AS l
+FULL JOIN (
+    SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM heuristic_flags
+    WHERE (day, session_id) NOT IN (SELECT (day, session_id) FROM judged_ledger)
+    UNION ALL BY NAME
+    SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM judged_flags
+) AS l
     ON l.day = p.day AND l.flag_id = p.flag_id
 WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in _FLAG_FIELDS)}
+"""
+_LABEL_FIELDS = ("status", "in_force", "label", "synthetic")
+_LABEL_KEY = ("day", *HAIKU_LABELS.key)
+_UNLIKE_LABELS = f"""
+SELECT
+    {", ".join(f"coalesce(p.{name}, l.{name}) AS {name}" for name in _LABEL_KEY)},
+    {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in _LABEL_FIELDS)}
+FROM bi.{LABELS.name} AS p
+FULL JOIN haiku_labels AS l
+    ON {" AND ".join(f"l.{name} = p.{name}" for name in _LABEL_KEY)}
+WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in _LABEL_FIELDS)}
 """
 _UNLIKE_FAILURES = f"""
 SELECT
@@ -401,7 +426,7 @@ SUITE = Suite(
         Check(
             _ASSET,
             "flags_equal_lake",
-            "Every flag of the lake is published, with its amounts, and no other.",
+            "Every flag of the lake is published as it is judged, with its amounts, and no other.",
             f"bi.{FLAGS.name}",
             _UNLIKE_FLAGS,
             "flags",
@@ -462,6 +487,16 @@ SUITE = Suite(
         ),
         Check(
             _ASSET,
+            "labels_equal_lake",
+            "Every label of the lake is published as it is, and no other.",
+            f"bi.{LABELS.name}",
+            _UNLIKE_LABELS,
+            "labels",
+            "are not published as they are in the lake",
+            _REPUBLISH,
+        ),
+        Check(
+            _ASSET,
             "keys_unique",
             "Every published table has one row a key.",
             _rows_of_all(),
@@ -492,7 +527,16 @@ SUITE = Suite(
         ),
         *LABEL_SPEND_CHECKS,
     ),
-    tables=(PARSED_TURNS, LINE_COUNTS, TOKEN_LEDGER, HEURISTIC_FLAGS, FAILED_CALLS),
+    tables=(
+        PARSED_TURNS,
+        LINE_COUNTS,
+        TOKEN_LEDGER,
+        HEURISTIC_FLAGS,
+        FAILED_CALLS,
+        HAIKU_LABELS,
+        JUDGED_FLAGS,
+        JUDGED_LEDGER,
+    ),
     prepare=_attach,
     whole=True,
 )

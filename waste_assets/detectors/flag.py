@@ -44,6 +44,8 @@ class Flag:
     about: str | None = None
     #: A judgement decides: the flag stays a candidate until there is one.
     needs_judgement: bool = False
+    #: It was judged, and is what the detector took it for.
+    is_judged: bool = False
 
     @property
     def is_candidate(self) -> bool:

@@ -174,7 +174,7 @@ def _build_batch(
     """Build some days together and write each of them."""
     near = sorted(set().union(*(related[day] for day in days)))
     wanted = sorted(set().union(*(active[day] for day in days)))
-    rows = {table: _Rows(table, days) for table in FLAG_TABLES}
+    rows = {table: Rows(table, days) for table in FLAG_TABLES}
     # A session is a hundred thousand objects that hold one another, and is released by hand.
     with at_rest():
         for session in sessions(lake, near, wanted):
@@ -186,7 +186,7 @@ def _build_batch(
             lake.write(table, day, part, {_INPUTS: inputs[day]})
 
 
-def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None:
+def _add(session: Session, settings: Settings, rows: dict[Table, Rows]) -> None:
     flags = detect(session, settings)
     failed = [
         (call, failure)
@@ -195,9 +195,9 @@ def _add(session: Session, settings: Settings, rows: dict[Table, _Rows]) -> None
     ]
     observations = [Observation(tuple(whole_call(call))) for call, _ in failed]
     settlement = settle(session, flags, observations)
-    _add_flags(flags, settlement, rows[HEURISTIC_FLAGS])
+    add_flags(flags, settlement, rows[HEURISTIC_FLAGS])
     _add_failures(failed, settlement, rows[FAILED_CALLS])
-    _add_shares(session, settlement, rows[TOKEN_LEDGER])
+    add_shares(session, settlement, rows[TOKEN_LEDGER])
     for day, model, text_kind, size in text_sizes(session):
         row = {"session_id": session.id, "model": model, "text_kind": text_kind, **asdict(size)}
         rows[TEXT_SIZES].add(day, row)
@@ -208,7 +208,8 @@ def _failed(conversation: Conversation) -> Iterator[tuple[Call, causes.Failure]]
     return ((call, failures[call.id]) for call in conversation.calls if call.id in failures)
 
 
-def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
+def add_flags(flags: list[Flag], settlement: Settlement, rows: Rows) -> None:
+    """Add the flags of a session with what they cost."""
     dimensions = {detector.category: detector.dimension for detector in detectors()}
     for flag, cost in zip(flags, settlement.costs, strict=True):
         response = flag.response
@@ -218,12 +219,12 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
         rows.add(
             response.day,
             {
-                "flag_id": _flag_id(flag),
+                "flag_id": flag_id(flag),
                 "category": flag.category,
                 "dimension": dimensions[flag.category],
                 "rule": flag.rule,
                 "tier": str(flag.tier),
-                "basis": "judged later" if flag.needs_judgement else basis_of(flag.claims),
+                "basis": _basis(flag),
                 "cause": flag.cause,
                 "fault": flag.fault,
                 "cause_rule": flag.cause_rule,
@@ -246,14 +247,15 @@ def _add_flags(flags: list[Flag], settlement: Settlement, rows: _Rows) -> None:
 
 
 def _add_failures(
-    failed: list[tuple[Call, causes.Failure]], settlement: Settlement, rows: _Rows
+    failed: list[tuple[Call, causes.Failure]], settlement: Settlement, rows: Rows
 ) -> None:
     for (call, failure), cost in zip(failed, settlement.observed, strict=True):
         if call.response.day in rows:
             rows.add(call.response.day, _failure_row(call, failure, cost))
 
 
-def _add_shares(session: Session, settlement: Settlement, rows: _Rows) -> None:
+def add_shares(session: Session, settlement: Settlement, rows: Rows) -> None:
+    """Add who owns the bills of a session."""
     for conversation in session.conversations:
         for response in conversation.responses:
             if response.day in rows:
@@ -315,12 +317,19 @@ def _last_place(call: Call) -> tuple[str, int]:
     return call.transcript, call.line_no
 
 
-def _flag_id(flag: Flag) -> str:
+def _basis(flag: Flag) -> str:
+    if flag.is_judged:
+        return "judged"
+    return "judged later" if flag.needs_judgement else basis_of(flag.claims)
+
+
+def flag_id(flag: Flag) -> str:
+    """Identity of a flag: what was found where."""
     told = [flag.category, flag.rule, flag.response.id, *(call.id for call in flag.calls)]
     return hashlib.blake2b("\0".join(told).encode(), digest_size=10).hexdigest()
 
 
-class _Rows:
+class Rows:
     """Rows of one table, by day; those of other days are not kept."""
 
     def __init__(self, table: Table, days: Iterable[date]) -> None:

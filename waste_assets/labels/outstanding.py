@@ -55,9 +55,16 @@ class Outstanding:
         if not days:
             return Asked()
         asked = ask(questions(days))
-        if not asked.deferred and not asked.unsent:
-            self._store.note_asked_days({day: self._identity[day] for day in days}, now)
+        self.note(asked, days, now)
         return asked
+
+    def note(self, asked: Asked, days: Sequence[date], now: datetime) -> None:
+        """Write down that these days were asked about, where nothing of them was left out."""
+        if not asked.deferred and not asked.unsent:
+            identity = self._identity
+            self._store.note_asked_days(
+                {day: identity[day] for day in days if day in identity}, now
+            )
 
 
 def _digest(told: object) -> str:

@@ -47,7 +47,10 @@ class Prompt:
     @cached_property
     def digest(self) -> str:
         """Identity of everything that decides about answers but the question and the judge."""
-        told = [self.task, self.version, self.system, self.schema, self.max_tokens]
+        # Pydantic's own schema: the API's form of it takes seconds to import, and keys are asked
+        # for where nothing is sent.
+        shape = self.answer.model_json_schema()
+        told = [self.task, self.version, self.system, shape, self.max_tokens]
         return _digest(told)
 
 

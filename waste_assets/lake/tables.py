@@ -455,7 +455,8 @@ HEURISTIC_FLAGS = Table(
         _required(
             "basis",
             LABEL,
-            "What the amount rests on: measured, apportioned or estimated sizes, or judged later.",
+            "What the amount rests on: measured, apportioned or estimated sizes; 'judged later' "
+            "where a judgement decides, 'judged' where one has.",
         ),
         Column("cause", LABEL, "Cause family of a failure, or the cause of a cache rebuild."),
         Column("fault", LABEL, "Whose fault it is: infrastructure, harness, model, user."),
@@ -639,6 +640,86 @@ CLUSTER_SUMMARIES = Table(
         _required("examples", pa.list_(pa.string()), "Up to three of the calls."),
     ),
     ("cluster_id",),
+)
+
+HAIKU_LABELS = Table(
+    "haiku_labels",
+    "One row for each thing that was to be judged and each kind of labeler that says something "
+    "about it: rules, the model, a person. A rule that cannot tell abstains.",
+    (
+        _required("task", LABEL, "dead_end, failure_cause or audit."),
+        _required(
+            "subject_kind",
+            LABEL,
+            "flag; fingerprint (failures that say the same), cause_rule (failures that one rule "
+            "knows); response.",
+        ),
+        _required("subject_id", pa.string(), "Which flag, fingerprint, rule or response."),
+        _required("labeler_kind", LABEL, "rule, llm or human."),
+        _required("labeler_id", LABEL, "Rules with their version, model as asked, or person."),
+        _required(
+            "status",
+            LABEL,
+            "answered; needs_judgement (nobody could tell), refused, truncated, invalid, rejected, "
+            "unserved; withheld (answered, but the canary set has not passed).",
+        ),
+        _required(
+            "in_force",
+            pa.bool_(),
+            "The label that counts: human before llm before rule. One row a subject at most.",
+        ),
+        Column("label", LABEL, "The label; NULL where there is none."),
+        Column("fault", LABEL, "Of failure_cause: whose fault it was."),
+        Column("evidence", pa.string(), "Why, in the labeler's words."),
+        Column("confidence", LABEL, "high, medium or low, as the model says; NULL for others."),
+        Column(
+            "question_key", pa.string(), "Under which name an answer is kept; NULL: no question."
+        ),
+        Column("session_id", LABEL, "Session; NULL for failures, which lie in several."),
+        Column("response_id", LABEL, "The response where it shows."),
+        _PROJECT,
+        Column("transcript", LABEL, "Transcript of the first line that it is about."),
+        Column("line_no", pa.int32(), "That line."),
+        _required("calls", pa.int64(), "Calls of the day that it is about."),
+        _required("usd", pa.float64(), "What these cost.", "USD"),
+        Column("stratum", LABEL, "Of audit: decile of cost, and flagged or unflagged."),
+        Column("weight", pa.float64(), "Of audit: responses of its month that it stands for."),
+        Column("rule_label", LABEL, "What the rules say, beside every other labeler."),
+        Column("prompt_version", LABEL, "Version of the question; NOT NULL for llm."),
+        Column("model_returned", LABEL, "Model that answered; NOT NULL for llm that answered."),
+        Column("request_id", LABEL, "The provider's name of the request; NOT NULL as above."),
+        Column("batch_id", LABEL, "Batch of the request; NULL for a direct one."),
+        Column("answered_at", TIMESTAMP, "When the answer came; NOT NULL for llm."),
+        Column("input_tokens", pa.int64(), "Of the request; NOT NULL for llm.", "tokens"),
+        Column("write_tokens", pa.int64(), "Of the request; NOT NULL for llm.", "tokens"),
+        Column("read_tokens", pa.int64(), "Of the request; NOT NULL for llm.", "tokens"),
+        Column("output_tokens", pa.int64(), "Of the request; NOT NULL for llm.", "tokens"),
+        Column(
+            "answer_usd",
+            pa.float64(),
+            "Price of the request, which may serve several rows: never add it up; NOT NULL for "
+            "llm.",
+            "USD",
+        ),
+        _required("synthetic", pa.bool_(), "Answered on this machine: no judgement of any worth."),
+    ),
+    ("task", "subject_id", "labeler_kind"),
+    SMALL,
+)
+JUDGED_FLAGS = Table(
+    "judged_flags",
+    "The flags of sessions in which a judgement has decided something, as they are with it: "
+    "confirmed candidates are likely, rejected ones are gone, amounts are settled anew.",
+    HEURISTIC_FLAGS.columns,
+    HEURISTIC_FLAGS.key,
+    SMALL,
+)
+JUDGED_LEDGER = Table(
+    "judged_ledger",
+    "Who owns the tokens of these sessions' responses, with the judgements. For them it takes the "
+    "place of token_ledger.",
+    TOKEN_LEDGER.columns,
+    TOKEN_LEDGER.key,
     SMALL,
 )
 
@@ -648,5 +729,7 @@ LINE_TABLES = (LINE_USAGE, LINE_BLOCKS, LINE_COSTS, QUARANTINED_LINES, LINE_COUN
 TURN_TABLES = (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
 #: What the detectors publish.
 FLAG_TABLES = (HEURISTIC_FLAGS, TOKEN_LEDGER, FAILED_CALLS, TEXT_SIZES)
+#: What the labels stage publishes.
+LABEL_TABLES = (HAIKU_LABELS, JUDGED_FLAGS, JUDGED_LEDGER)
 #: What the clusters stage publishes.
 CLUSTER_TABLES = (FAILURE_CLUSTERS, CLUSTER_SUMMARIES)

@@ -22,7 +22,10 @@ from waste_assets.lake.tables import (
     CLUSTER_SUMMARIES,
     FAILED_CALLS,
     FAILURE_CLUSTERS,
+    HAIKU_LABELS,
     HEURISTIC_FLAGS,
+    JUDGED_FLAGS,
+    JUDGED_LEDGER,
     LINE_COSTS,
     LINE_COUNTS,
     PARSED_TURNS,
@@ -36,6 +39,7 @@ from waste_assets.lake.tables import (
 from waste_assets.mart.beside import NOTHING, Beside
 from waste_assets.mart.fault_shares import fault_shares
 from waste_assets.mart.remedies import cluster_estimates, remedies
+from waste_assets.mart.rule_quality import Judged, rule_quality
 from waste_assets.mart.tables import (
     CLUSTER_ESTIMATES,
     FAULT_SHARES,
@@ -43,14 +47,18 @@ from waste_assets.mart.tables import (
     MART_TABLES,
     REMEDIES,
     REMEDY_TRACKING,
+    RULE_QUALITY,
 )
 
 _SOURCES = {
     "turns": PARSED_TURNS,
     "line_counts": LINE_COUNTS,
     "line_costs": LINE_COSTS,
-    "token_ledger": TOKEN_LEDGER,
-    "heuristic_flags": HEURISTIC_FLAGS,
+    "rules_ledger": TOKEN_LEDGER,
+    "rules_flags": HEURISTIC_FLAGS,
+    "haiku_labels": HAIKU_LABELS,
+    "judged_flags": JUDGED_FLAGS,
+    "judged_ledger": JUDGED_LEDGER,
     "failed_calls": FAILED_CALLS,
     "tool_calls": TOOL_CALLS,
     "text_sizes": TEXT_SIZES,
@@ -59,6 +67,7 @@ _SOURCES = {
 #: In this order: each may read what those before it have made.
 _SCRIPTS = (
     "mart.sql",
+    "judged.sql",
     "waste.sql",
     "clusters.sql",
     "remedies.sql",
@@ -74,7 +83,7 @@ def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
     """Identity of everything that the BI files are made from."""
     notes = {
         f"{table.name}/{day}": lake.notes(table, day)
-        for table in (PARSED_TURNS, TOKEN_LEDGER, CLUSTER_SUMMARIES)
+        for table in (PARSED_TURNS, TOKEN_LEDGER, CLUSTER_SUMMARIES, HAIKU_LABELS)
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
@@ -136,6 +145,7 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
             _fill(con, REMEDY_TRACKING, tracked)
             _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
             _label_spend(con, beside.spend.rows)
+            _fill(con, RULE_QUALITY, _quality(con))
             con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
             con.commit()
             for table in MART_TABLES:
@@ -199,6 +209,13 @@ def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]
         lists = ", ".join(f"unnest(?::{_SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
         columns = [list(column) for column in zip(*rows, strict=True)]
         con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", columns)
+
+
+def _quality(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    wasted = con.execute("SELECT category, sum(usd_direct) FROM daily_waste GROUP BY category")
+    published = {category: usd or 0.0 for category, usd in wasted.fetchall()}
+    sample = [Judged(*row) for row in con.execute("FROM audit_sample").fetchall()]
+    return rule_quality(sample, published)
 
 
 #: Not by way of Arrow: DuckDB would import pandas for that.

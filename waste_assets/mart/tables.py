@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from waste_assets.lake.tables import FAILED_CALLS, HEURISTIC_FLAGS, TIMESTAMP, Column, Table
+from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    HAIKU_LABELS,
+    HEURISTIC_FLAGS,
+    TIMESTAMP,
+    Column,
+    Table,
+)
 
 _PROJECT = Column("project", pa.string(), "Working directory of the session, its home as `~`.")
 _TOKENS = tuple(
@@ -530,12 +537,77 @@ LABEL_SPEND = Table(
     ("sending_id", "key"),
 )
 
+LABELS = Table(
+    "labels",
+    "What rules, model and people say about what had to be judged, with where it comes from. "
+    "Count `in_force` rows only; never add up rows of several labelers, or with `synthetic` ones.",
+    (
+        _DAY,
+        *(_PROJECT if one.name == "project" else one for one in HAIKU_LABELS.columns),
+    ),
+    ("day", *HAIKU_LABELS.key),
+)
+WASTE_JUDGED = Table(
+    "waste_judged",
+    "Waste by day and category as the rules alone say, and as it is published: with judgements.",
+    (
+        _DAY,
+        _CATEGORY,
+        *(
+            _usd(prefix + name, text + told, nullable=False)
+            for prefix, told in (("rules_", ", by rules alone."), ("", ", with judgements."))
+            for name, text in (
+                ("usd_direct", "Low: what certain and likely flags own"),
+                ("usd_avoidable", "High: with the rest of responses that held only wasted calls"),
+                ("usd_candidate", "What only candidates claim"),
+            )
+        ),
+    ),
+    ("day", "category"),
+)
+RULE_QUALITY = Table(
+    "rule_quality",
+    "How right the rules are, by a sample of responses that were judged without knowing what the "
+    "rules say, and the published waste corrected by that. Weighted by what each stands for.",
+    (
+        Column("category", pa.string(), "One of the four that a response shows.", nullable=False),
+        _count("sampled_responses", "Responses judged."),
+        _count("undecided_responses", "Of these, where the judge could not tell: left out."),
+        _count("flagged_by_rules", "Of the rest, flagged by the rules; unweighted."),
+        _count("flagged_by_judge", "Of the rest, flagged by the judge; unweighted."),
+        *(
+            _number(name + end, text, "share")
+            for name, told in (
+                ("precision", "Of responses flagged by the rules, those that the judge flags"),
+                ("recall", "Of responses flagged by the judge, those that the rules flag"),
+            )
+            for end, text in (
+                ("", f"{told}; NULL: none was judged."),
+                ("_low", "Of its 95 % interval (Wilson at the effective size)."),
+                ("_high", "Of its 95 % interval."),
+            )
+        ),
+        _number("kappa", "Cohen's kappa of rules and judge, unweighted.", "kappa"),
+        _usd("usd_direct", "Published waste, low.", nullable=False),
+        _usd(
+            "usd_corrected",
+            "It times precision over recall; NULL with fewer than 5 flagged responses judged.",
+        ),
+        _usd("usd_corrected_low", "Of its 95 % interval, from resampled sessions."),
+        _usd("usd_corrected_high", "Of its 95 % interval."),
+    ),
+    ("category",),
+)
+
 MART_TABLES = (
     DAILY_USAGE,
     SESSION_USAGE,
     DAILY_WASTE,
     SESSION_WASTE,
     FLAGS,
+    LABELS,
+    WASTE_JUDGED,
+    RULE_QUALITY,
     FAILURES,
     FAULT_SHARES,
     REMEDIES,

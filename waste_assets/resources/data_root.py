@@ -7,10 +7,12 @@ from pathlib import Path
 import dagster as dg
 
 from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.store import LabelStore
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
-from waste_assets.settings import Settings
+from waste_assets.resources.haiku import Haiku
+from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
 
 
@@ -23,6 +25,9 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     result_cap: int = Settings.result_cap
     names: bool = Settings.names
     show_examples: bool = Settings.show_examples
+    #: What people have judged; empty: `labels.jsonl` below the path.
+    labels_file: str = ""
+    audit_sample: int = Settings.audit_sample
 
     @property
     def root(self) -> Path:
@@ -60,6 +65,30 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
         state = self.state()
         try:
             yield LabelStore(state)
+        finally:
+            state.close()
+
+    @contextmanager
+    def labelling(
+        self, haiku: Haiku | None = None, run_id: str | None = None
+    ) -> Iterator[Labelling]:
+        """Who judges, and whose judgements count; open while it is used.
+
+        With a run's id questions may be sent, as far as there are a key and a budget.
+        """
+        state = self.state()
+        try:
+            file = Path(self.labels_file) if self.labels_file else self.root / LABELS_FILE
+            store, judge = LabelStore(state), haiku or Haiku()
+            yield Labelling.of(
+                state,
+                file,
+                self.audit_sample,
+                judge=judge.judge,
+                answers=store,
+                send=judge.sender(self.lake, store, run_id) if run_id else None,
+                is_synthetic=judge.is_synthetic,
+            )
         finally:
             state.close()
 

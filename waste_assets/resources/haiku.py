@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster import get_dagster_logger
 
+from waste_assets.faults import Fault
+from waste_assets.labels.address import is_loopback
 from waste_assets.labels.asking import Asked, Collected, ask, collect
+from waste_assets.labels.labelling import Ask
+from waste_assets.labels.outstanding import Outstanding
 from waste_assets.labels.question import Judge, Question
 from waste_assets.labels.settings import KEY, PROVIDER, LabelSettings
 from waste_assets.labels.store import Budget, LabelStore
 from waste_assets.labels.wanted import prompts
+from waste_assets.lake.lake import Lake
 
 if TYPE_CHECKING:
     from waste_assets.labels.client import Client
@@ -91,6 +97,29 @@ class Haiku(dg.ConfigurableResource["Haiku"]):
             )
         finally:
             client.close()
+
+    @property
+    def is_synthetic(self) -> bool:
+        """This machine answers, and no model."""
+        return is_loopback(self.base_url)
+
+    def sender(self, lake: Lake, store: LabelStore, run_id: str) -> Ask:
+        """What sends the questions of a run; what cannot be sent is told, and stops no run."""
+
+        def send(questions: Sequence[Question], days: Sequence[date]) -> None:
+            try:
+                asked = self.ask(store, questions, run_id)
+            except Fault as fault:
+                get_dagster_logger().warning(str(fault))
+                return
+            if asked is not None:
+                if asked.told is not None:
+                    get_dagster_logger().warning(asked.told)
+                synthetic = self.is_synthetic
+                outstanding = Outstanding(lake, store, self.judge, prompts(), synthetic=synthetic)
+                outstanding.note(asked, days, datetime.now(UTC))
+
+        return send
 
     def collect(self, store: LabelStore) -> Collected:
         """Pick up what has come back.

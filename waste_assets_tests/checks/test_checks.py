@@ -18,6 +18,7 @@ import pytest
 
 from waste_assets.assets.audit_report import audit_report
 from waste_assets.assets.cluster_summaries import cluster_summaries
+from waste_assets.assets.haiku_labels import haiku_labels
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
 from waste_assets.assets.raw_sessions import raw_sessions
@@ -26,6 +27,7 @@ from waste_assets.automation import range_tags
 from waste_assets.checks import ASSET_CHECKS, WATCHES, expectations
 from waste_assets.checks import audit_report as report_checks
 from waste_assets.checks import cluster_summaries as cluster_checks
+from waste_assets.checks import haiku_labels as label_checks
 from waste_assets.checks import heuristic_flags as flag_checks
 from waste_assets.checks import parsed_turns as turn_checks
 from waste_assets.checks import raw_sessions as archive_checks
@@ -34,13 +36,21 @@ from waste_assets.checks.check import Suite
 from waste_assets.checks.lake_views import held_days
 from waste_assets.checks.suite import Finding, run, selected
 from waste_assets.definitions import definitions
+from waste_assets.detectors.flag import Settings as DetectorSettings
+from waste_assets.labels import judged
+from waste_assets.labels.question import Judge
+from waste_assets.labels.recorded import RecordedAnswers
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     CLUSTER_SUMMARIES,
     CONTEXT_BLOCKS,
     FAILED_CALLS,
     FAILURE_CLUSTERS,
+    HAIKU_LABELS,
     HEURISTIC_FLAGS,
+    JUDGED_FLAGS,
+    JUDGED_LEDGER,
+    LABEL_TABLES,
     LINE_COSTS,
     LINE_COUNTS,
     PARSED_TURNS,
@@ -53,6 +63,7 @@ from waste_assets.lake.tables import (
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.sample import generate
 from waste_assets.settings import Settings
+from waste_assets_tests.labels.judging import AnsweredRoot, answer_to, canary_answers, giving_up
 from waste_assets_tests.labels.support import spend_something
 from waste_assets_tests.support import Audit
 
@@ -61,6 +72,7 @@ SUITES = (
     archive_checks.SUITE,
     turn_checks.SUITE,
     flag_checks.SUITE,
+    label_checks.SUITE,
     cluster_checks.SUITE,
     mart_checks.SUITE,
     report_checks.SUITE,
@@ -79,7 +91,7 @@ class Data:
 
     @property
     def root(self) -> DataRoot:
-        return DataRoot(path=str(self.folder / "data"), time_zone=self.time_zone)
+        return AnsweredRoot(path=str(self.folder / "data"), time_zone=self.time_zone)
 
     @property
     def lake(self) -> Lake:
@@ -132,6 +144,7 @@ class Data:
                 raw_sessions,
                 parsed_turns,
                 heuristic_flags,
+                haiku_labels,
                 cluster_summaries,
                 waste_mart,
                 audit_report,
@@ -155,8 +168,10 @@ def good_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("good")
     audit = Audit(folder)
     generate(audit.source, sessions=10, days=3, end=END, seed=7)
+    audit.write(giving_up("confirmed", str(DAY)), giving_up("rejected", str(DAY)))
     audit.run()
-    for table in (LINE_COSTS, QUARANTINED_LINES):
+    judge_all(audit)
+    for table in (LINE_COSTS, QUARANTINED_LINES, *LABEL_TABLES[1:]):
         for day in audit.lake.days(RAW_SESSIONS):
             if not audit.lake.parts(table, [day]):
                 audit.lake.write(table, day, table.schema.empty_table(), {})
@@ -164,6 +179,22 @@ def good_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     audit.publish()
     audit.report()
     return folder
+
+
+def judge_all(audit: Audit) -> None:
+    """Let the model confirm every second candidate, and audit the rules."""
+    days = audit.lake.days(PARSED_TURNS)
+    portions = judged.gathered(audit.lake, days, DetectorSettings(), audit.audit_sample)
+    asked = [question for found in portions for one in found for question in one.questions]
+    labels = {"dead_end": ("dead_end", "recovered"), "audit": ("none", "retry_error")}
+    said = [
+        answer_to(question, labels[question.prompt.task][number % 2], Judge())
+        for number, question in enumerate(sorted(asked, key=lambda one: one.text))
+        if question.prompt.task in labels
+    ]
+    audit.answers = RecordedAnswers([*canary_answers(), *said])
+    audit.answers.write(audit.data / "answers.jsonl")
+    audit.labels()
 
 
 @pytest.fixture
@@ -182,6 +213,7 @@ def connections() -> Iterator[list[Any]]:
         raise OSError("no network in these tests")
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("waste_assets.definitions.DataRoot", AnsweredRoot)
         patch.setattr(socket.socket, "connect", refuse)
         patch.setattr(socket.socket, "connect_ex", refuse)
         yield tried
@@ -585,6 +617,108 @@ def a_remedy_changes_nothing(data: Data) -> Row:
     return {"day": None, "remedy_id": remedy, "change": " "}
 
 
+def spoilt_label(data: Data, which: Row, **values: Any) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, **which)
+        row.update(values)
+        return place(row, "task", "subject_id")
+
+    return data.change(HAIKU_LABELS, spoil)
+
+
+LLM = {"labeler_kind": "llm", "task": "dead_end"}
+
+
+@breaks("haiku_labels", "labels_unique")
+def a_label_stands_twice(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        rows.append(rows[0])
+        return {**place(rows[0], "task", "subject_id"), "times": 2}
+
+    return data.change(HAIKU_LABELS, spoil)
+
+
+@breaks("haiku_labels", "provenance_complete")
+def an_answer_has_no_request(data: Data) -> Row:
+    return spoilt_label(data, LLM, request_id=None)
+
+
+@breaks("haiku_labels", "answers_kept")
+def an_answer_was_never_given(data: Data) -> Row:
+    return spoilt_label(data, LLM, request_id="req_never")
+
+
+@breaks("haiku_labels", "one_in_force")
+def two_labels_count(data: Data) -> Row:
+    return {**spoilt_label(data, {"status": "needs_judgement"}, in_force=True), "day": DAY}
+
+
+@breaks("haiku_labels", "synthetic_apart")
+def an_answer_of_this_machine_counts(data: Data) -> Row:
+    return spoilt_label(data, LLM, synthetic=True)
+
+
+@breaks("haiku_labels", "labels_known")
+def a_label_is_made_up(data: Data) -> Row:
+    return {**spoilt_label(data, LLM, label="terrible"), "label": "terrible"}
+
+
+@breaks("haiku_labels", "subjects_complete")
+def a_flag_is_not_to_be_judged(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, status="needs_judgement", subject_kind="flag")
+        rows.remove(row)
+        return place(row, "subject_id", "subject_kind")
+
+    return data.change(HAIKU_LABELS, spoil)
+
+
+@breaks("haiku_labels", "requests_answered")
+def the_model_refuses(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, **LLM)
+        rows += [{**row, "subject_id": f"x{n}", "status": "refused"} for n in range(25)]
+        return {"status": "refused", "subject_id": "x1"}
+
+    return data.change(HAIKU_LABELS, spoil)
+
+
+@breaks("judged_ledger", "judged_ledger_adds_up")
+def a_judged_share_is_too_large(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, category="productive")
+        row["usd"] += 1e-6
+        return place(row, "response_id")
+
+    return data.change(JUDGED_LEDGER, spoil)
+
+
+@breaks("judged_flags", "judgements_followed")
+def a_confirmed_flag_is_still_a_candidate(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, basis="judged")
+        row.update(tier="candidate", basis="judged later")
+        return {"subject_id": row["flag_id"], "tier": "candidate"}
+
+    return data.change(JUDGED_FLAGS, spoil)
+
+
+@breaks("judged_flags", "judged_amounts_in_order")
+def a_judged_flag_owns_more_than_it_claims(data: Data) -> Row:
+    def spoil(rows: list[Row]) -> Row:
+        row = first(rows, basis="judged")
+        row["usd_owned"] = row["usd_direct"] + 1
+        return place(row, "flag_id")
+
+    return data.change(JUDGED_FLAGS, spoil)
+
+
+@breaks("waste_mart", "labels_equal_lake")
+def a_label_is_published_otherwise(data: Data) -> Row:
+    data.publish("UPDATE labels SET label = 'polling' WHERE label = 'recovered'")
+    return {"published_label": "polling", "lake_label": "recovered"}
+
+
 @breaks("waste_mart", "keys_unique")
 def a_published_row_stands_twice(data: Data) -> Row:
     data.publish(f"INSERT INTO coverage FROM coverage WHERE day = DATE '{DAY}'")
@@ -687,6 +821,7 @@ WARNINGS = {
     ("failed_calls", "causes_known"),
     ("waste_mart", "label_spend_within_reserved"),
     ("waste_mart", "label_spend_known"),
+    ("haiku_labels", "requests_answered"),
 }
 
 
@@ -724,7 +859,7 @@ def test_a_share_of_few_rows_means_nothing(data: Data) -> None:
 
 def test_a_lake_without_days_passes(tmp_path: Path) -> None:
     empty = Data(tmp_path)
-    for suite in (archive_checks.SUITE, turn_checks.SUITE, flag_checks.SUITE):
+    for suite in SUITES[:-1]:
         assert not any(one.failing for one in empty.check(suite).values())
 
 

@@ -197,20 +197,20 @@ def test_audits_ask_and_pick_up_and_publish_what_it_cost(home: Path, fake: FakeA
     assert "Labels: The budget" in complaint(too_little, 3)
     account = told(too_little)
     assert account["totals"]["responses"] > 0 and account["errors"] == []
-    assert account["labels"]["asked"]["deferred"] == 5
+    assert account["labelling"]["asked"]["deferred"] == 5
 
     asking = audit(home, "--max-usd", "1", **at(fake))
-    assert told(asking)["labels"]["asked"]["submitted"] == 5
+    assert told(asking)["labelling"]["asked"]["submitted"] == 5
     assert spend_rows(home) == [("in_flight", True, 5)]
     fake.end()
 
     calls = len(fake.log)
     off = told(audit(home, "--no-labels", **at(fake, WASTE_ASSETS_LABEL_MAX_USD="1")))
-    assert "No label is asked for" in off["labels"]["off"]
+    assert "No label is asked for" in off["labelling"]["off"]
     assert len(fake.log) == calls
 
     picking_up = told(audit(home, "--max-usd", "1", **at(fake)))
-    assert picking_up["labels"]["collected"]["outcomes"] == {"answered": 5}
+    assert picking_up["labelling"]["collected"]["outcomes"] == {"answered": 5}
     assert spend_rows(home) == [("answered", True, 5)]
 
     calls = len(fake.log)

@@ -1,0 +1,138 @@
+"""haiku_labels, judged_flags and judged_ledger: what rules cannot tell, and what answers change."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from waste_assets.assets.described import OWNERS, Figures, day_figures, table_metadata
+from waste_assets.labels import judged, labelling
+from waste_assets.lake.tables import (
+    CONTEXT_BLOCKS,
+    FAILED_CALLS,
+    HAIKU_LABELS,
+    HEURISTIC_FLAGS,
+    JUDGED_FLAGS,
+    JUDGED_LEDGER,
+    LABEL_TABLES,
+    PARSED_TURNS,
+    RAW_SESSIONS,
+    TOKEN_LEDGER,
+    TOOL_CALLS,
+    Table,
+)
+from waste_assets.partitions import daily, days_of, neighbours, one_run
+from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.haiku import Haiku
+
+_READ = (
+    RAW_SESSIONS,
+    PARSED_TURNS,
+    TOOL_CALLS,
+    CONTEXT_BLOCKS,
+    HEURISTIC_FLAGS,
+    TOKEN_LEDGER,
+    FAILED_CALLS,
+)
+
+
+def _spec(table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table.name,
+        description=table.description,
+        deps=[dg.AssetDep(upstream.name, partition_mapping=neighbours) for upstream in _READ],
+        group_name="labels",
+        kinds={"python", "parquet"},
+        owners=OWNERS,
+        code_version=labelling.rules(),
+        metadata=table_metadata(table),
+    )
+
+
+@dg.multi_asset(
+    name="haiku_labels",
+    specs=[_spec(table) for table in LABEL_TABLES],
+    partitions_def=daily,
+    backfill_policy=one_run,
+)
+def haiku_labels(
+    context: dg.AssetExecutionContext,
+    data_root: DataRoot,
+    duckdb: DuckDBResource,
+    haiku: Haiku,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Ask about these days what can be asked, and write down what is known."""
+    lake, days = data_root.lake, days_of(context.partition_keys)
+    with data_root.labelling(haiku, context.run_id) as given:
+        judged.build(lake, days, data_root.detector_settings, given)
+    with duckdb.get_connection() as con:
+        told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
+    for table in LABEL_TABLES:
+        for day, figures in told[table].items():
+            context.add_asset_metadata(figures, asset_key=table.name, partition_key=day.isoformat())
+        yield dg.MaterializeResult(asset_key=table.name)
+
+
+_FIGURES = (
+    Figures(
+        HAIKU_LABELS,
+        """
+        SELECT
+            day,
+            count(*) AS "dagster/partition_row_count",
+            count(DISTINCT (task, subject_id)) AS subjects,
+            count(DISTINCT question_key) AS asked,
+            count(*) FILTER (in_force AND labeler_kind = 'rule') AS by_rules,
+            count(*) FILTER (in_force AND labeler_kind = 'llm' AND NOT synthetic) AS by_llm,
+            count(*) FILTER (in_force AND labeler_kind = 'human') AS by_people,
+            count(*) FILTER (synthetic) AS synthetic,
+            count(DISTINCT (task, subject_id)) - count(*) FILTER (in_force) AS needs_judgement
+        FROM {source}
+        GROUP BY day
+        """,
+        """
+        SELECT
+            day, task, labeler_kind, status, label, count(*) AS labels,
+            sum(calls)::BIGINT AS calls, round(sum(usd), 4) AS usd
+        FROM {source}
+        GROUP BY ALL
+        ORDER BY day, labels DESC, task, labeler_kind, status, label
+        """,
+    ),
+    Figures(
+        JUDGED_FLAGS,
+        """
+        SELECT
+            day,
+            count(*) AS "dagster/partition_row_count",
+            count(*) FILTER (basis = 'judged') AS confirmed,
+            round(coalesce(sum(usd_owned) FILTER (basis = 'judged'), 0), 6) AS confirmed_usd
+        FROM {source}
+        GROUP BY day
+        """,
+        """
+        SELECT day, category, rule, tier, basis, count(*) AS flags
+        FROM {source}
+        GROUP BY ALL
+        ORDER BY day, flags DESC, category, rule, tier, basis
+        """,
+    ),
+    Figures(
+        JUDGED_LEDGER,
+        """
+        SELECT
+            day,
+            count(*) AS "dagster/partition_row_count",
+            count(DISTINCT session_id) AS sessions,
+            round(coalesce(sum(usd), 0), 6) AS usd
+        FROM {source}
+        GROUP BY day
+        """,
+        """
+        SELECT day, category, count(*) AS responses, round(sum(usd), 4) AS usd
+        FROM {source}
+        GROUP BY day, category
+        ORDER BY day, usd DESC NULLS LAST, category
+        """,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The kinds of questions: the modules of this folder that have a `TASK`."""
