@@ -146,7 +146,7 @@ def collect_labels_job() -> None:
     job=collect_labels_job,
     minimum_interval_seconds=300,
     description="Looks whether a batch of labels has ended, and has its answers picked up.",
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=dg.DefaultSensorStatus.RUNNING if _IS_ON else dg.DefaultSensorStatus.STOPPED,
 )
 def collect_labels(
     context: dg.SensorEvaluationContext, data_root: DataRoot, haiku: Haiku

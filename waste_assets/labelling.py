@@ -139,19 +139,28 @@ def left_this_month(settings: Settings) -> float | None:
 
 
 def asked_of(settings: Settings, run: str) -> dict[str, Any]:
-    """What all askings under the name of a run did, added up."""
+    """What all askings under the name of a run did together."""
     with _opened(settings) as (_, store, _):
         told = store.askings(run)
-    summed: dict[str, Any] = {}
+        deferred = len(store.deferred())
+    together: dict[str, Any] = {}
     for one in told:
         for name, value in one.items():
-            counts = isinstance(value, int | float) and not isinstance(value, bool)
-            # What is left is what the last one left; a reason stays.
-            if counts and name != "left_usd":
-                summed[name] = summed.get(name, 0) + value
+            if name in _SENT:
+                together[name] = together.get(name, 0) + value
+            elif name in _SEEN:
+                together[name] = max(together.get(name, 0), value)
             elif value is not None:
-                summed[name] = value
-    return summed
+                together[name] = value
+    if told:
+        # An asking that follows another meets what that one has left out.
+        together["deferred"] = deferred
+    return together
+
+
+#: What adds up over askings; and what one asking may see again that another has seen.
+_SENT = ("submitted", "direct", "reserved_usd")
+_SEEN = ("questions", "cached", "in_flight", "unsent", "withheld")
 
 
 def _check_on(labels: LabelSettings) -> None:

@@ -75,7 +75,7 @@ def test_every_command_in_the_docs_is_one(page: Path) -> None:
         # Without what stands beside it, and without where its output goes.
         words = shlex.split(re.split(r" {2,}| > ", line)[0].replace("[PATH ...]", "PATH"))[1:]
         # The one file that has to be there.
-        words = [str(ROOT / "README.md") if word == "GOLD" else word for word in words]
+        words = [str(ROOT / "README.md") if word in ("GOLD", "FILE") else word for word in words]
         words = [re.sub(r"^GOLD\.jsonl$", str(ROOT / "README.md"), word) for word in words]
         command = commands.commands[words[0]]
         if words[1:]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from waste_assets.report.shown import counted, percent, shortened, tokens, usd, usd_range
+from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
 from waste_assets.transcripts.names import short_name
 
 #: Lines of the story: what a small window shows. Only warnings may need more.
@@ -125,17 +125,20 @@ def change_first(rows: Sequence[dict[str, Any]], width: int) -> list[str]:
         times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
         whole = f"{start} ({times}: show {short_name(row['example'])})"
         lines.append(whole if len(whole) <= width else f"{start} ({times})")
-        lines.append(shortened(f"   {_change(row)}", width))
+        lines += wrap(f"   {_change(row, width - 3)}", width, subsequent_indent="   ")
     return lines
 
 
-def _change(remedy: dict[str, Any]) -> str:
-    """The beginning of what to copy, where it is a sentence; else what to do, in words."""
+def _change(remedy: dict[str, Any], width: int) -> str:
+    """What to copy, where it is a sentence that fits on a line; else what to do, in words."""
     change: str = remedy["change"]
-    if remedy["kind"] in ("claude_md", "habit"):
-        return f"{_PLACES.get(remedy['kind'], '')}{change.splitlines()[0].removeprefix('- ')}"
-    advice: str = remedy["advice"]
-    return advice
+    # The first sentence; the rest stands with the change.
+    sentence: str = remedy["advice"].split(". ")[0]
+    advice = sentence.rstrip(".") + "."
+    if remedy["kind"] not in ("claude_md", "habit"):
+        return advice
+    told = f"{_PLACES.get(remedy['kind'], '')}{change.splitlines()[0].removeprefix('- ')}"
+    return told if len(told) <= width else advice
 
 
 def failures(told: dict[str, Any]) -> list[str]:

@@ -190,6 +190,7 @@ def test_commands_list_propose_merge_and_split(audit: Audit) -> None:
     plan = audit.plan()
     assert plan.publish and not plan.days
     audit.publish()
+    audit.report()
     assert audit.plan().is_empty
     rows = {row["cluster_id"]: row for row in audit.published(CLUSTERS)}
     assert rows.keys() == {release, found["other"]}

@@ -330,10 +330,12 @@ def test_synthetic_answers_never_count_beside_real_ones(tmp_path: Path) -> None:
 def test_days_are_built_again_when_their_own_questions_are_answered(tmp_path: Path) -> None:
     audit = audited(tmp_path, giving_up("a", "2026-09-13"), giving_up("b", "2026-09-14"))
     audit.publish()
+    audit.report()
     assert audit.plan().is_empty
     audit.answers = RecordedAnswers(canary_answers())
     audit.labels()
     audit.publish()
+    audit.report()
     assert audit.plan().is_empty
     of_later = [one for one in questions(audit, "dead_end") if one.day == DAY]
     said = answers_to(of_later, lambda question: "dead_end")
