@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
@@ -133,7 +134,7 @@ def _change(remedy: dict[str, Any], width: int) -> str:
     """What to copy, where it is a sentence that fits on a line; else what to do, in words."""
     change: str = remedy["change"]
     # The first sentence; the rest stands with the change.
-    sentence: str = remedy["advice"].split(". ")[0]
+    sentence: str = re.split(r"[.;] ", remedy["advice"])[0]
     advice = sentence.rstrip(".") + "."
     if remedy["kind"] not in ("claude_md", "habit"):
         return advice
