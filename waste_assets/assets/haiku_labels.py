@@ -24,6 +24,7 @@ from waste_assets.lake.tables import (
 from waste_assets.partitions import daily, days_of, neighbours, one_run
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
+from waste_assets.resources.workers import Workers
 
 _READ = (
     RAW_SESSIONS,
@@ -60,11 +61,12 @@ def haiku_labels(
     data_root: DataRoot,
     duckdb: DuckDBResource,
     haiku: Haiku,
+    workers: Workers,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Ask about these days what can be asked, and write down what is known."""
     lake, days = data_root.lake, days_of(context.partition_keys)
     with data_root.labelling(haiku, context.run_id) as given:
-        judged.build(lake, days, data_root.detector_settings, given)
+        judged.build(lake, days, data_root.detector_settings, given, workers.processes)
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for table in LABEL_TABLES:

@@ -16,6 +16,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from waste_assets.accounting.conversation import Session
@@ -40,6 +41,7 @@ from waste_assets.lake.tables import (
     TOKEN_LEDGER,
     Table,
 )
+from waste_assets.processes import Processes
 from waste_assets.redaction import redact
 
 _INPUTS, _KEYS, _ANSWERS, _VERSION = (
@@ -48,8 +50,10 @@ _INPUTS, _KEYS, _ANSWERS, _VERSION = (
     "waste.answers",
     "waste.version",
 )
-#: Responses of days that are gathered together, and questions that are asked together.
-_RESPONSES, _QUESTIONS = 12_000, 20_000
+#: Responses of days that are gathered together, and how many such batches are asked together.
+_RESPONSES, _BATCHES = 12_000, 8
+#: Transcript that takes as long to read as what there is to ask about a response.
+_BYTES_PER_RESPONSE = 8_000
 _WORDS = 300
 
 
@@ -73,7 +77,11 @@ def _is_as_answered(notes: Mapping[str, str], answers: Answers) -> bool:
 
 
 def gathered(
-    lake: Lake, days: Iterable[date], settings: Settings, audit_per_stratum: int
+    lake: Lake,
+    days: Iterable[date],
+    settings: Settings,
+    audit_per_stratum: int,
+    processes: Processes | None = None,
 ) -> Iterator[list[Subjects]]:
     """What is to be judged of `days`, in portions whose questions are asked together.
 
@@ -83,27 +91,39 @@ def gathered(
     active = Active.of(lake)
     wanted = [day for day in sorted(set(days)) if day in active.sessions]
     related = active.related(wanted)
-    portion: list[Subjects] = []
-    asked = 0
-    for batch in _batches(wanted, active.rows):
-        found = subjects_of(lake, batch, related, settings, audit_per_stratum)
-        portion.append(found)
-        asked += len(found.questions)
-        if asked >= _QUESTIONS:
-            yield portion
-            portion, asked = [], 0
-    if portion:
-        yield portion
+    batches = list(_batches(wanted, active.rows))
+    find = partial(_found, lake, settings, audit_per_stratum)
+    for start in range(0, len(batches), _BATCHES):
+        portion = batches[start : start + _BATCHES]
+        tasks = [(batch, {day: related[day] for day in batch}) for batch in portion]
+        sizes = [sum(active.rows[day] for day in batch) * _BYTES_PER_RESPONSE for batch in portion]
+        yield (processes or Processes(1)).each(find, tasks, sizes)
 
 
-def build(lake: Lake, days: Iterable[date], settings: Settings, labelling: Labelling) -> None:
+def _found(
+    lake: Lake,
+    settings: Settings,
+    audit_per_stratum: int,
+    task: tuple[list[date], Mapping[date, set[date]]],
+) -> Subjects:
+    batch, related = task
+    return subjects_of(lake, batch, related, settings, audit_per_stratum)
+
+
+def build(
+    lake: Lake,
+    days: Iterable[date],
+    settings: Settings,
+    labelling: Labelling,
+    processes: Processes | None = None,
+) -> None:
     """Ask about `days`, and build and write their labels; days without turns have none.
 
     Raises:
         OSError, duckdb.Error, pa.ArrowException: the lake cannot be read or written.
     """
     active = Active.of(lake)
-    for portion in gathered(lake, days, settings, labelling.audit_per_stratum):
+    for portion in gathered(lake, days, settings, labelling.audit_per_stratum, processes):
         questions = [question for found in portion for question in found.questions]
         labelling.ask(questions, [day for found in portion for day in found.days])
         # By what was answered at once.
