@@ -5,23 +5,21 @@ flagged, with the share of failures and of candidates that real transcripts had:
 fail, one response in 200 is in a stretch that only a judgement can decide, and of 160 failures no
 rule knows one. Every one of those is made to say something else, so that none is asked for
 another; goals and results are longer than a question shows. The questions are built as the labels
-stage builds them and priced at the list price of batches, with the instructions counted as input
-every time. Then a last day is priced that has one session in a hundred more.
-
-Nothing is sent. Tokens are estimated by characters: `--chars-per-token`, few for prose.
+stage builds them, with the canary's before them, and asked of the local imitation of the API
+through the real client, in batches. Its counts of tokens are estimates by characters; its prices
+are the list prices of batches. Then a last day is asked that has one session in a hundred more.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -29,7 +27,13 @@ from waste_assets.accounting import turns
 from waste_assets.detectors import flags
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.labels import judged
+from waste_assets.labels.asking import ask, collect
+from waste_assets.labels.canary import items
+from waste_assets.labels.client import Client
 from waste_assets.labels.question import Judge, Question
+from waste_assets.labels.spend import by_month
+from waste_assets.labels.store import Budget, LabelStore
+from waste_assets.labels.wanted import prompts
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import FAILED_CALLS, PARSED_TURNS, RAW_SESSIONS, TOOL_CALLS
@@ -40,12 +44,12 @@ from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import discover
 
+# The tests are not installed: the server stands beside this folder.
+sys.path.append(str(Path(__file__).parent.parent))
+from waste_assets_tests.fake_anthropic import FakeAnthropic
+
 SESSIONS, RESPONSES, DAYS = 9_667, 133_087, 90
 END = date(2026, 10, 31)
-#: USD a million tokens, in a batch, of the model that is asked by default.
-INPUT, OUTPUT = 0.05, 0.25
-#: What an answer takes of the tokens that it may have.
-ANSWER_TOKENS = 60
 #: Of calls, those that fail; of responses, stretches to be judged; of failures, unknown ones.
 FAILED, CANDIDATES, UNKNOWN = 0.052, 1 / 200, 1 / 160
 #: The bars: everything, and a day with one session in a hundred more.
@@ -54,16 +58,12 @@ BAR, DAY_BAR = 1.00, 0.01
 
 @dataclass(frozen=True)
 class Bill:
-    """What some questions cost."""
+    """What some questions cost, as the local server counts it."""
 
     requests: int
     input_tokens: int
     output_tokens: int
-
-    @property
-    def usd(self) -> float:
-        """At the list price of batches."""
-        return (self.input_tokens * INPUT + self.output_tokens * OUTPUT) / 1e6
+    usd: float
 
     def __str__(self) -> str:
         return (
@@ -72,14 +72,33 @@ class Bill:
         )
 
 
-def bill(questions: Iterable[Question], chars_per_token: float) -> Bill:
-    """The price of questions, each asked once."""
-    asked = {question.key(Judge()): question for question in questions}
-    chars = sum(
-        len(one.prompt.system) + len(json.dumps(one.prompt.schema)) + len(one.text)
-        for one in asked.values()
-    )
-    return Bill(len(asked), round(chars / chars_per_token), ANSWER_TOKENS * len(asked))
+class Judged:
+    """Everything is asked of a local server, by way of the real client, and added up."""
+
+    def __init__(self, root: Path, server: FakeAnthropic) -> None:
+        self._server = server
+        self._state = State(root / "judged")
+        self._store = LabelStore(self._state)
+        self._client = Client("sk-fake", server.url, sleep=lambda seconds: None)
+
+    def bill(self, questions: Sequence[Question]) -> Bill:
+        """Ask these questions and pick up the answers; what that cost more than before."""
+        before = self._spent()
+        now = datetime.now(UTC)
+        ask(self._store, self._client, Judge(), questions, Budget("benchmark", 100.0, None), now)
+        self._server.end()
+        collect(self._store, self._client, datetime.now(UTC), prompts())
+        after = self._spent()
+        return Bill(*(new - old for new, old in zip(after, before, strict=True)))
+
+    def _spent(self) -> tuple[int, int, int, float]:
+        figures = [one for _, one in by_month(self._store)]
+        return (
+            sum(one.requests for one in figures),
+            sum(one.input_tokens + one.write_tokens + one.read_tokens for one in figures),
+            sum(one.output_tokens for one in figures),
+            self._server.billed_usd,
+        )
 
 
 def write(root: Path, sessions: int, responses: int, more: int) -> None:
@@ -142,7 +161,7 @@ def questions_of(lake: Lake) -> list[Question]:
     return [question for found in portions for one in found for question in one.questions]
 
 
-def tell(lake: Lake, asked: Sequence[Question], chars_per_token: float) -> tuple[Bill, Bill]:
+def tell(lake: Lake, asked: Sequence[Question], by: Judged) -> tuple[Bill, Bill]:
     """Print the figures; returns the price of everything before the last day, and of it."""
     active = flags.Active.of(lake)
     sessions = {name for names in active.sessions.values() for name in names}
@@ -153,15 +172,16 @@ def tell(lake: Lake, asked: Sequence[Question], chars_per_token: float) -> tuple
         f"{len(sessions):,} sessions, {sum(active.rows.values()):,} responses, {calls:,} calls, "
         f"{failed:,} of them failed ({failed / calls:.1%})"
     )
+    canary = by.bill([item.question for item in items()])
+    print(f"  {'canary':14}{canary}")
     last = max(one.day for one in asked)
     before = [one for one in asked if one.day < last]
-    for task in sorted(Counter(one.prompt.task for one in asked)):
-        part = [one for one in before if one.prompt.task == task]
-        longest = max((len(one.text) for one in part), default=0)
-        print(f"  {task:14}{bill(part, chars_per_token)}   longest {longest:,} characters")
-    known = {one.key(Judge()) for one in before}
-    new = [one for one in asked if one.day == last and one.key(Judge()) not in known]
-    return bill(before, chars_per_token), bill(new, chars_per_token)
+    whole = canary
+    for task in sorted(Counter(one.prompt.task for one in before)):
+        part = by.bill([one for one in before if one.prompt.task == task])
+        print(f"  {task:14}{part}")
+        whole = Bill(*(a + b for a, b in zip(astuple(whole), astuple(part), strict=True)))
+    return whole, by.bill([one for one in asked if one.day == last])
 
 
 def main() -> int:
@@ -170,7 +190,6 @@ def main() -> int:
     parser.add_argument("--data-root", type=Path, help="an audited data root instead")
     parser.add_argument("--sessions", type=int, default=SESSIONS)
     parser.add_argument("--responses", type=int, default=RESPONSES)
-    parser.add_argument("--chars-per-token", type=float, default=2.5)
     given = parser.parse_args()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +204,8 @@ def main() -> int:
         asking = time.perf_counter()
         asked = questions_of(lake)
         print(f"questions in {time.perf_counter() - asking:.0f} s", file=sys.stderr)
-        whole, day = tell(lake, asked, given.chars_per_token)
+        with FakeAnthropic(polls=0) as server:
+            whole, day = tell(lake, asked, Judged(Path(folder), server))
     print(f"  {'all':14}{whole}   bar ${BAR:.2f}")
     print(f"  {'the last day':14}{day}   bar ${DAY_BAR:.2f}")
     return int(whole.usd > BAR or day.usd > DAY_BAR)
