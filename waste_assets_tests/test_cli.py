@@ -99,6 +99,19 @@ def recorded_runs(data: Path) -> list[tuple[str, str]]:
 # --- an audit ------------------------------------------------------------------------------
 
 
+def test_nothing_heavy_is_imported_before_a_command_needs_it() -> None:
+    heavy = {"anthropic", "dagster", "duckdb", "great_expectations", "pandas", "pyarrow", "rich"}
+    code = f"import sys, waste_assets.cli; print(sorted({heavy} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
+
+
+def test_the_module_does_what_the_program_does(tmp_path: Path) -> None:
+    module = [sys.executable, "-m", "waste_assets.cli", "usage", "--data-root", str(tmp_path)]
+    done = subprocess.run(module, capture_output=True)
+    assert "waste-assets audit` first" in complaint(done)
+
+
 def test_sample_writes_transcripts_and_says_how_many(tmp_path: Path) -> None:
     sample = tmp_path / "sample"
     done = run("sample", sample, "--sessions", "2", "--until", "2026-09-14", "--odd", home=tmp_path)

@@ -1,0 +1,29 @@
+"""How a command ends that could not do what it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from waste_assets.faults import Fault
+
+EXIT_CHECKS_FAILED, EXIT_USAGE, EXIT_BUDGET = 1, 2, 3
+
+
+class InputFault(click.ClickException):
+    """What was given cannot be used; the message says what to do."""
+
+    exit_code = EXIT_USAGE
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """Say in one sentence what is wrong with the input."""
+    try:
+        yield
+    except (Fault, ValueError) as error:
+        raise InputFault(str(error)) from error
+    except OSError as error:
+        raise InputFault(f"{error.strerror}: {error.filename or 'the data root'}") from error
