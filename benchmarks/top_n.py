@@ -5,6 +5,8 @@ sessions, in all of them, and as a sample of any size tells, with its 95 % inter
 rate among all sessions over the rate among the dearest: far above 1 is what such an audit is blind
 to. Counts over unlike numbers of sessions are not to be compared; rates are.
 
+Clusters are told by their titles, as the rules make them: merges and splits do not count here.
+
 The estimator is that of waste_assets/clusters/estimates.py: sessions in fifths by cost, drawn in
 proportion, expansion estimator with finite population correction (Cochran 1977).
 """
@@ -20,7 +22,7 @@ import duckdb
 
 from waste_assets.clusters.estimates import TOP_N, Estimate, Frequency
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.tables import FAILED_CALLS
+from waste_assets.lake.tables import FAILED_CALLS, FAILURE_CLUSTERS
 from waste_assets.mart.remedies import KINDS, counted
 
 
@@ -31,8 +33,12 @@ def measured(data_root: Path, top_n: int, sample: int, seed: int) -> dict[str, l
         con.execute(f"ATTACH '{data_root / 'bi' / 'waste.duckdb'}' AS bi (READ_ONLY)")
         for table in ("session_usage", "flags"):
             con.execute(f"CREATE VIEW {table} AS FROM bi.{table}")
-        parts = ", ".join(f"'{part}'" for part in lake.parts(FAILED_CALLS))
-        con.execute(f"CREATE VIEW failed AS SELECT *, 1 AS calls FROM read_parquet([{parts}])")
+        for view, columns, table in (
+            ("failed", "*, 1 AS calls", FAILED_CALLS),
+            ("clustered", "session_id, title AS cluster_id", FAILURE_CLUSTERS),
+        ):
+            parts = ", ".join(f"'{part}'" for part in lake.parts(table))
+            con.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM read_parquet([{parts}])")
         con.execute(files("waste_assets.mart").joinpath("occurrences.sql").read_text("utf-8"))
         return {kind: counted(con, kind, top_n, sample, seed) for kind in KINDS}
 

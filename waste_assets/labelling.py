@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from waste_assets.labels.client import Client
     from waste_assets.labels.labelling import Labelling
     from waste_assets.labels.preview import Preview
+    from waste_assets.labels.question import Question
     from waste_assets.labels.spend import Figures
-    from waste_assets.labels.store import LabelStore
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
 
@@ -38,14 +38,17 @@ def dry_run(settings: Settings) -> Preview:
     """
     from waste_assets.detectors.flag import Settings as DetectorSettings
     from waste_assets.labels.preview import preview
+    from waste_assets.labels.store import LabelStore
     from waste_assets.labels.wanted import questions
     from waste_assets.lake.tables import TOKEN_LEDGER
 
     labels = settings.labels
-    with _opened(settings) as (lake, store, labelling):
+    with _opened(settings) as (lake, state, labelling):
+        store = LabelStore(state)
         detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
         days = lake.days(TOKEN_LEDGER)
         found = list(questions(lake, detector_settings, days, settings.audit_sample))
+        found += _about_clusters(settings, lake, state)
         wanted = labelling.allowed(found, days[0]) if days else []
         today = datetime.now(UTC).date()
         synthetic = is_loopback(labels.base_url)
@@ -61,7 +64,7 @@ def submit(settings: Settings, run: str, *, all_days: bool = True) -> Asked:
     from waste_assets.detectors.flag import Settings as DetectorSettings
     from waste_assets.labels.asking import ask
     from waste_assets.labels.outstanding import Outstanding
-    from waste_assets.labels.store import Budget
+    from waste_assets.labels.store import Budget, LabelStore
     from waste_assets.labels.wanted import prompts, questions
     from waste_assets.unchanged import forget
 
@@ -69,8 +72,8 @@ def submit(settings: Settings, run: str, *, all_days: bool = True) -> Asked:
     _check_on(labels)
     budget = Budget(run, labels.max_usd, labels.month_usd)
     detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
-    with _opened(settings) as (lake, store, labelling), _client(labels) as client:
-        now = datetime.now(UTC)
+    with _opened(settings) as (lake, state, labelling), _client(labels) as client:
+        now, store = datetime.now(UTC), LabelStore(state)
         outstanding = Outstanding(
             lake, store, labels.judge, prompts(), synthetic=client.is_synthetic
         )
@@ -90,9 +93,31 @@ def submit(settings: Settings, run: str, *, all_days: bool = True) -> Asked:
             now,
             all_days=all_days,
         )
+        about = _about_clusters(settings, lake, state)
+        # Where the provider makes trouble nothing more is asked; what a budget leaves out is noted.
+        if about and asked.stopped in (None, "budget"):
+            asked += ask(
+                store,
+                client,
+                labels.judge,
+                labelling.allowed(about, about[0].day),
+                budget,
+                now,
+                direct_below=labels.direct_below,
+                about="clusters",
+            )
     if asked.reserved_usd:
         forget(settings.data_root)
     return asked
+
+
+def _about_clusters(settings: Settings, lake: Lake, state: State) -> list[Question]:
+    """What is to be asked about clusters, answered or not."""
+    from waste_assets.clusters.shown import shown
+    from waste_assets.clusters.titles import questions
+
+    found = questions(lake, shown(lake, state), show_examples=settings.show_examples)
+    return [about[0] for about in found.values()]
 
 
 def pick_up(settings: Settings) -> Collected:
@@ -102,11 +127,12 @@ def pick_up(settings: Settings) -> Collected:
         Fault: there is no key, or nothing has been audited.
     """
     from waste_assets.labels.asking import collect
+    from waste_assets.labels.store import LabelStore
     from waste_assets.labels.wanted import prompts
     from waste_assets.unchanged import forget
 
-    with _opened(settings) as (_, store, _), _client(settings.labels) as client:
-        collected = collect(store, client, datetime.now(UTC), prompts())
+    with _opened(settings) as (_, state, _), _client(settings.labels) as client:
+        collected = collect(LabelStore(state), client, datetime.now(UTC), prompts())
     if collected.outcomes:
         forget(settings.data_root)
     return collected
@@ -119,46 +145,55 @@ def spend(settings: Settings) -> list[tuple[dict[str, Any], Figures]]:
         Fault: nothing has been audited.
     """
     from waste_assets.labels.spend import by_month
+    from waste_assets.labels.store import LabelStore
 
-    with _opened(settings) as (_, store, _):
-        return by_month(store)
+    with _opened(settings) as (_, state, _):
+        return by_month(LabelStore(state))
 
 
 def left_this_month(settings: Settings) -> float | None:
     """What the month's budget still has, USD; None without one."""
     from waste_assets.labels.spend import left
-    from waste_assets.labels.store import Budget
+    from waste_assets.labels.store import Budget, LabelStore
 
     labels = settings.labels
     if labels.month_usd is None:
         return None
-    with _opened(settings) as (_, store, _):
+    with _opened(settings) as (_, state, _):
         budget = Budget("", float("inf"), labels.month_usd)
         synthetic = is_loopback(labels.base_url)
-        return left(store, budget, synthetic=synthetic, now=datetime.now(UTC))
+        return left(LabelStore(state), budget, synthetic=synthetic, now=datetime.now(UTC))
 
 
 def asked_of(settings: Settings, run: str) -> dict[str, Any]:
     """What all askings under the name of a run did together."""
-    with _opened(settings) as (_, store, _):
+    from waste_assets.labels.store import LabelStore
+
+    with _opened(settings) as (_, state, _):
+        store = LabelStore(state)
         told = store.askings(run)
         deferred = len(store.deferred())
     together: dict[str, Any] = {}
+    seen: dict[tuple[str, str], int] = {}
     for one in told:
+        about = one.pop("about")
         for name, value in one.items():
             if name in _SENT:
                 together[name] = together.get(name, 0) + value
             elif name in _SEEN:
-                together[name] = max(together.get(name, 0), value)
+                seen[name, about] = max(seen.get((name, about), 0), value)
             elif value is not None:
                 together[name] = value
+    for (name, _), count in seen.items():
+        together[name] = together.get(name, 0) + count
     if told:
         # An asking that follows another meets what that one has left out.
         together["deferred"] = deferred
     return together
 
 
-#: What adds up over askings; and what one asking may see again that another has seen.
+#: What adds up over askings; and what one asking may see again that another of the same things has
+#: seen.
 _SENT = ("submitted", "direct", "reserved_usd")
 _SEEN = ("questions", "cached", "in_flight", "unsent", "withheld")
 
@@ -185,8 +220,7 @@ def labelled(settings: Settings, state: State) -> Labelling:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Lake, LabelStore, Labelling]]:
-    from waste_assets.labels.store import LabelStore
+def _opened(settings: Settings) -> Iterator[tuple[Lake, State, Labelling]]:
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
 
@@ -195,7 +229,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Lake, LabelStore, Labelling]]:
     state = State(settings.data_root)
     try:
         lake = Lake(settings.data_root / "lake")
-        yield lake, LabelStore(state), labelled(settings, state)
+        yield lake, state, labelled(settings, state)
     finally:
         state.close()
 

@@ -97,7 +97,7 @@ def plan(
     # A session is known by its lines, whatever its files are called.
     made.days |= active.following(made.days)
     made.label_days = judged.stale_days(lake, active, labelling) - made.days
-    other = beside(lake, state, names=names, show_examples=show_examples)
+    other = beside(lake, state, labelling, names=names, show_examples=show_examples)
     made.publish = published_inputs(bi) != inputs(lake, other)
     current = report_inputs(bi, calendar.zone.key)
     made.report = made.publish or reported_inputs(bi.with_name("report")) != current

@@ -168,7 +168,8 @@ class Audit:
         """What is published and not from the lake."""
         state = State(self.data)
         try:
-            return beside(self.lake, state, names=names, show_examples=show_examples)
+            with self.labelling() as labelling:
+                return beside(self.lake, state, labelling, names=names, show_examples=show_examples)
         finally:
             state.close()
 

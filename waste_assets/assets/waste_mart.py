@@ -17,6 +17,7 @@ from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
 from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.haiku import Haiku
 
 _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TABLES))
 
@@ -36,12 +37,19 @@ _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TA
     metadata={"dagster/column_schema": column_schema(DAILY_USAGE)},
 )
 def waste_mart(
-    context: dg.AssetExecutionContext, data_root: DataRoot
+    context: dg.AssetExecutionContext, data_root: DataRoot, haiku: Haiku
 ) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
     lake, state = data_root.lake, data_root.state()
     try:
-        known = beside(lake, state, names=data_root.names, show_examples=data_root.show_examples)
+        with data_root.labelling(haiku) as labelling:
+            known = beside(
+                lake,
+                state,
+                labelling,
+                names=data_root.names,
+                show_examples=data_root.show_examples,
+            )
     finally:
         state.close()
     publish(lake, data_root.bi, datetime.now(UTC).date(), known)

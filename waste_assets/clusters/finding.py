@@ -1,15 +1,9 @@
-"""A flag as the remedies see it, and the cluster that it belongs to.
-
-Everything here is made of plain rows, so that whatever groups failures by cause can give the key.
-"""
+"""A flag as the remedies see it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-
-#: Categories whose flags are about calls that failed.
-FAILURES = frozenset(["retry_error", "dead_end"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +11,8 @@ class Finding:
     """One flag, with its part of the ledger: no dollar is in two findings."""
 
     flag_id: str
+    #: The problem that its first failed call is an occurrence of, else the category and its rule.
+    cluster_id: str
     category: str
     rule: str
     is_candidate: bool
@@ -39,21 +35,6 @@ class Finding:
     usd_high: float
 
     @property
-    def cluster_id(self) -> str:
-        """The cluster that it is counted in."""
-        return cluster_of(self.category, self.rule, self.cause, self.cause_rule)
-
-
-def cluster_of(category: str, rule: str, cause: str | None, cause_rule: str | None) -> str:
-    """The cluster of a finding: that of the failure, else the category and its rule."""
-    if category in FAILURES and cause is not None:
-        return failure_cluster(cause, cause_rule)
-    return f"{category}/{rule}"
-
-
-def failure_cluster(cause: str, cause_rule: str | None) -> str:
-    """The cluster of a failed call: the rule that knew the cause, or the family alone.
-
-    A changed pattern is the same cluster: the version of the rule is no part of it.
-    """
-    return cause_rule.partition("@")[0] if cause_rule else cause
+    def known_by(self) -> str | None:
+        """The rule that knew the cause, without its version: a changed pattern is the same rule."""
+        return self.cause_rule.partition("@")[0] if self.cause_rule else None

@@ -14,7 +14,7 @@ import duckdb
 
 from waste_assets.clusters.catalogue import grams
 from waste_assets.clusters.registry import Alias, ClusterFault
-from waste_assets.clusters.shown import names
+from waste_assets.clusters.shown import shown
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import FAILURE_CLUSTERS
@@ -135,13 +135,13 @@ def _opened(lake: Lake, state: State, as_of: date | None) -> duckdb.DuckDBPyConn
     """A database with the clustered calls, under the clusters that they are shown under."""
     con = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "384MB"})
     con.execute("CREATE TABLE names (cluster_id VARCHAR, fingerprint_id VARCHAR, shown_id VARCHAR)")
-    if shown := names(lake, state, as_of=as_of).shown:
-        rows = [(*pair, to) for pair, to in sorted(shown.items())]
+    if found := shown(lake, state, as_of):
+        rows = [(*pair, to) for pair, to in sorted(found.items())]
         con.executemany("INSERT INTO names VALUES (?, ?, ?)", rows)
     days = [day for day in lake.days(FAILURE_CLUSTERS) if as_of is None or day <= as_of]
     source = "read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})"
-    found = lake.parts(FAILURE_CLUSTERS, days)
-    if not found:
+    parts = lake.parts(FAILURE_CLUSTERS, days)
+    if not parts:
         con.register("nothing", lake.read(FAILURE_CLUSTERS, []))
         source = "nothing"
     con.execute(
@@ -153,7 +153,7 @@ def _opened(lake: Lake, state: State, as_of: date | None) -> duckdb.DuckDBPyConn
         FROM {source} AS f
         LEFT JOIN names AS n USING (cluster_id, fingerprint_id)
         """,
-        {"parts": found} if found else {},
+        {"parts": parts} if parts else {},
     )
     return con
 

@@ -87,10 +87,26 @@ class Asked:
     told: str | None = None
     synthetic: bool = False
 
+    def __add__(self, later: Asked) -> Asked:
+        """Both askings of a run together."""
+        told = {name: value for name, value in vars(later).items() if name not in _LAST}
+        added = {name: getattr(self, name) + value for name, value in told.items()}
+        return Asked(
+            **added,
+            left_usd=later.left_usd,
+            stopped=later.stopped or self.stopped,
+            told=later.told or self.told,
+            synthetic=later.synthetic,
+        )
+
     @property
     def stopped_for_money(self) -> bool:
         """Whether a budget, ours or the account's, left questions out."""
         return self.stopped in ("budget", Kind.CAP)
+
+
+#: What of an asking does not add up.
+_LAST = ("left_usd", "stopped", "told", "synthetic")
 
 
 @dataclass
@@ -121,10 +137,12 @@ def ask(
     now: datetime,
     *,
     direct_below: int = 0,
+    about: str = "days",
 ) -> Asked:
     """Send the questions that are neither answered nor under way, as far as the budget goes.
 
-    `direct_below`: fewer new questions than this are asked at once, at twice the price.
+    `direct_below`: fewer new questions than this are asked at once, at twice the price. `about`:
+    askings about the same see the same questions again.
 
     What goes wrong on the way is in the result, not raised: the rest of the work goes on.
 
@@ -144,7 +162,7 @@ def ask(
         except Trouble as trouble:
             asked.stopped, asked.told = trouble.kind.value, str(trouble)
     asked.left_usd = max(0.0, store.room(budget, synthetic=client.is_synthetic, now=now))
-    store.note_asking(budget.run, asdict(asked), now)
+    store.note_asking(budget.run, {**asdict(asked), "about": about}, now)
     return asked
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from waste_assets.clusters.applied import Applied, AppliedRemedies
 from waste_assets.clusters.shown import names as cluster_names
+from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.spend import ledger
 from waste_assets.labels.store import LabelStore
 from waste_assets.lake.cluster_names import NO_NAMES, ClusterNames
@@ -50,12 +51,22 @@ class Beside:
 NOTHING = Beside()
 
 
-def beside(lake: Lake, state: State, *, names: bool = False, show_examples: bool = False) -> Beside:
-    """Read it, of now; `names` and `show_examples` say what may be told of a single project."""
+def beside(
+    lake: Lake,
+    state: State,
+    labelling: Labelling | None = None,
+    *,
+    names: bool = False,
+    show_examples: bool = False,
+) -> Beside:
+    """Read it, of now; `names` and `show_examples` say what may be told of a single project.
+
+    `labelling` says whose titles of clusters count; without it there are only automatic ones.
+    """
     store = LabelStore(state)
     return Beside(
         tuple(AppliedRemedies(state).all()),
         names,
-        cluster_names(lake, state, show_examples=show_examples),
+        cluster_names(lake, state, labelling, show_examples=show_examples),
         Ledger(store.ledger_version(), ledger(store)),
     )

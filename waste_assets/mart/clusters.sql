@@ -6,6 +6,7 @@
 --         cluster_titles             (cluster_id, title, summary, given_by)
 --         facts                      'show_examples'
 -- Makes   clusters, cluster_days
+--         clustered                  (for the other scripts)
 --
 -- Money is added as decimals; of equally frequent values the first in the alphabet is taken.
 
@@ -14,7 +15,9 @@ SELECT
     f.day,
     coalesce(n.shown_id, f.cluster_id) AS cluster_id,
     f.cluster_id AS own_id,
+    f.tool_use_id,
     f.session_id,
+    f.agent,
     f.project,
     f.person,
     f.ts,

@@ -1,29 +1,21 @@
 -- What the estimates are made of, in Python.
 --
 -- Reads   failed, flags   (waste.sql)
+--         clustered       (clusters.sql)
 -- Makes   occurrences
 
--- How often each thing happened in a session: failures that are a fault, by family and by the rule
--- that knew them, and certain and likely findings of other kinds. Calls that were cancelled because
--- one beside them failed have no cause of their own.
+-- How often each thing happened in a session: failures that are a fault, by family; all failures,
+-- by problem, as `clusters` counts them; and certain and likely findings of other kinds. Calls that
+-- were cancelled because one beside them failed have no cause of their own.
 CREATE TEMP TABLE occurrences AS
-WITH faults AS (
-    SELECT
-        session_id,
-        cause,
-        coalesce(regexp_replace(cause_rule, '@.*', ''), cause) AS cluster,
-        sum(calls)::BIGINT AS times
-    FROM failed
-    WHERE fault NOT IN ('feedback', 'user') AND cause <> 'sibling_cancelled'
-    GROUP BY ALL
-)
-SELECT session_id, 'cause' AS kind, cause AS key, sum(times)::BIGINT AS times
-FROM faults
+SELECT session_id, 'cause' AS kind, cause AS key, sum(calls)::BIGINT AS times
+FROM failed
+WHERE fault NOT IN ('feedback', 'user') AND cause <> 'sibling_cancelled'
 GROUP BY ALL
 UNION ALL
-SELECT session_id, 'cluster', cluster, sum(times)::BIGINT
-FROM faults
-GROUP BY session_id, cluster
+SELECT session_id, 'cluster', cluster_id, count(*)
+FROM clustered
+GROUP BY session_id, cluster_id
 UNION ALL
 SELECT session_id, 'rule', category || '/' || rule, count(*)
 FROM flags

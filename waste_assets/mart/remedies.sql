@@ -3,6 +3,7 @@
 -- Reads   tool_calls                              (a view over the lake)
 --         usage, session_usage, shown_project     (mart.sql)
 --         flags, owned                            (waste.sql)
+--         clustered                               (clusters.sql)
 -- Makes   findings, session_spans, project_facts, hour_cache
 
 -- Each flag with what it owns, and its part of the rest of responses that held nothing but wasted
@@ -25,9 +26,27 @@ asked AS (
     FROM flags
     WHERE tier <> 'candidate'
     GROUP BY session_id, category
+),
+calls AS (
+    SELECT
+        flag_id,
+        session_id,
+        agent,
+        unnest(tool_use_ids) AS tool_use_id,
+        generate_subscripts(tool_use_ids, 1) AS place
+    FROM flags
+    WHERE category IN ('retry_error', 'dead_end')
+),
+problems AS (
+    -- A flag about several problems is counted in that of the first call that failed.
+    SELECT flag_id, arg_min(p.cluster_id, (c.place, p.cluster_id)) AS cluster_id
+    FROM calls AS c
+    JOIN clustered AS p USING (session_id, agent, tool_use_id)
+    GROUP BY flag_id
 )
 SELECT
     f.flag_id,
+    coalesce(p.cluster_id, f.category || '/' || f.rule) AS cluster_id,
     f.category,
     f.rule,
     f.tier = 'candidate' AS is_candidate,
@@ -51,6 +70,7 @@ SELECT
 FROM flags AS f
 LEFT JOIN given AS g ON g.session_id = f.session_id AND g.category = f.category
 LEFT JOIN asked AS a ON a.session_id = f.session_id AND a.category = f.category
+LEFT JOIN problems AS p ON p.flag_id = f.flag_id
 ORDER BY f.day, f.ts, f.flag_id;
 
 CREATE TEMP TABLE session_spans AS

@@ -313,7 +313,12 @@ REMEDIES = Table(
         Column("change", pa.string(), "The change, to be copied.", nullable=False),
         _count("names_withheld", "Names left out of it, as only one project has them."),
         Column("category", pa.string(), "Category of its findings.", nullable=False),
-        Column("cluster_id", pa.string(), "The dearest of its clusters.", nullable=False),
+        Column(
+            "cluster_id",
+            pa.string(),
+            "What the dearest finding is counted in: of `clusters`, or category/rule.",
+            nullable=False,
+        ),
         Column("cause", pa.string(), "Cause of the dearest finding."),
         Column(
             "status",
@@ -396,10 +401,16 @@ CLUSTER_ESTIMATES = Table(
         Column(
             "kind",
             pa.string(),
-            "cause (family of failures), cluster (of failures) or rule (other waste).",
+            "cause (family of failures that are a fault), cluster (of all failures, as `clusters` "
+            "counts them) or rule (other waste).",
             nullable=False,
         ),
-        Column("cluster_id", pa.string(), "The cause, cluster, or category/rule.", nullable=False),
+        Column(
+            "cluster_id",
+            pa.string(),
+            "The cause, id in `clusters`, or category/rule.",
+            nullable=False,
+        ),
         _count("top_n", "Dearest sessions looked at: 100, or all where there are fewer."),
         _count("top_occurrences", "Occurrences in these."),
         _count("top_affected", "Of these, sessions with one."),

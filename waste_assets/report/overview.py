@@ -10,12 +10,12 @@ import duckdb
 
 from waste_assets.report.account import account, change_first
 from waste_assets.report.categories import categories
-from waste_assets.report.causes import causes
+from waste_assets.report.causes import causes, problems
 from waste_assets.report.rows import rows
 
 #: Longer than so many columns, a trend is told by the next larger period.
 _COLUMNS = 120
-_REMEDIES, _CAUSES, _GROUPS, _SWITCHES = 8, 12, 10, 12
+_REMEDIES, _CAUSES, _PROBLEMS, _GROUPS, _SWITCHES = 8, 12, 10, 10, 12
 #: The parts of a bill, which add up to it.
 PARTS = ("outright", "inefficient", "emptied", "candidate", "rest")
 
@@ -26,9 +26,11 @@ def overview(bi: Path, sessions: int) -> dict[str, Any]:
     Returns:
         The account (see `account`), and: `facts` of the database; `span`, its `first` and `last`
         day; `owners`, the nine of every dollar; `trend` with its `period` and `columns`;
-        `remedies`; `causes`; `sessions`, the most wasteful of them, at most as many as asked for,
-        and how many there are (`sessions_in_all`); `projects` and `models` with their waste;
-        `rebuilds` by cause; `texts` and `switches` of tokenizers; `tiers`; `unpriced` models.
+        `remedies`; `causes` of failed calls; `problems`, the clusters that cost most, and how many
+        there are (`problems_in_all`); `sessions`, the most wasteful of them, at most as many as
+        asked for, and how many there are (`sessions_in_all`); `projects` and `models` with their
+        waste; `rebuilds` by cause; `texts` and `switches` of tokenizers; `tiers`; `unpriced`
+        models.
         Amounts are in USD. The parts of a bill are those of `PARTS`: outright and inefficient
         waste, the rest of responses that held only wasted calls (`emptied`), what only candidates
         claim, and all else.
@@ -49,6 +51,8 @@ def overview(bi: Path, sessions: int) -> dict[str, Any]:
             "trend": trend(by_day),
             "remedies": change_first(con, _REMEDIES),
             "causes": causes(con, _CAUSES),
+            "problems": problems(con, _PROBLEMS),
+            "problems_in_all": rows(con, "SELECT count(*) AS n FROM clusters")[0]["n"],
             "sessions": rows(con, _SESSIONS, {"most": sessions}),
             "sessions_in_all": rows(con, "SELECT count(*) AS n FROM session_usage")[0]["n"],
             "projects": rows(con, _GROUPED.format(column="project"), {"most": _GROUPS}),

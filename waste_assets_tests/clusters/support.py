@@ -24,6 +24,7 @@ def finding(
     return Finding(
         **{
             "flag_id": f"{next(_numbers):08}",
+            "cluster_id": f"{category}/{rule}",
             "category": category,
             "rule": rule,
             "is_candidate": False,

@@ -16,7 +16,7 @@ from waste_assets.accounting.rebuilds import RECORDED_CAUSES
 from waste_assets.clusters.finding import Finding
 from waste_assets.clusters.remedies import words
 from waste_assets.clusters.remedies.catalogue import catalogue, remedy_of
-from waste_assets.clusters.remedies.failures import BY_CAUSE, BY_CLUSTER, OTHER
+from waste_assets.clusters.remedies.failures import BY_CAUSE, BY_CAUSE_RULE, OTHER
 from waste_assets.clusters.remedies.remedy import Facts, Kind, Told
 from waste_assets.clusters.remedies.rules import BY_RULE, HOUR_CACHE, INJECTED
 from waste_assets.detectors.cause_rules import CAUSES, RULES
@@ -132,7 +132,7 @@ def test_a_remedy_belongs_to_one_category() -> None:
         assert category in PRECEDENCE
         assert remedy_of(finding(category, rule)) is remedy
         categories[remedy.id].add(category)
-    for remedy in (*BY_CLUSTER.values(), *BY_CAUSE.values()):
+    for remedy in (*BY_CAUSE_RULE.values(), *BY_CAUSE.values()):
         categories[remedy.id].add("retry_error")
     for remedy in INJECTED.values():
         categories[remedy.id].add("cache_read")
@@ -149,7 +149,7 @@ def test_every_cause_that_is_a_fault_has_a_remedy(rule: object) -> None:
 
 def test_the_catalogue_knows_only_causes_that_there_are() -> None:
     known = {rule.id.partition("@")[0] for rule in RULES}
-    assert BY_CLUSTER.keys() <= known
+    assert BY_CAUSE_RULE.keys() <= known
     assert BY_CAUSE.keys() <= set(CAUSES)
     assert {f"rebuild_{cause}" for cause in RECORDED_CAUSES} <= {rule for _, rule in BY_RULE}
 

@@ -9,7 +9,7 @@ import pytest
 
 from waste_assets.clusters.estimates import Design, expansion, frequencies
 from waste_assets.intervals import student
-from waste_assets.mart.tables import CLUSTER_ESTIMATES, SESSION_USAGE
+from waste_assets.mart.tables import CLUSTER_ESTIMATES, CLUSTERS, SESSION_USAGE
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.faults import BROWSER_IN_USE
 from waste_assets_tests.support import Audit
@@ -41,7 +41,9 @@ def test_what_happens_in_many_cheap_sessions_is_found_in_all_and_missed_in_the_d
     costs = {row["session_id"]: row["usd"] for row in audit.published(SESSION_USAGE)}
     assert len(costs) == TOP + 60
     rows = {(row["kind"], row["cluster_id"]): row for row in audit.published(CLUSTER_ESTIMATES)}
-    for key in (("cause", "browser_playwright"), ("cluster", "browser_playwright/in_use")):
+    (browser,) = audit.published(CLUSTERS)
+    assert (browser["cause"], browser["occurrences"]) == ("browser_playwright", 30)
+    for key in (("cause", "browser_playwright"), ("cluster", browser["cluster_id"])):
         row = rows[key]
         assert (row["top_n"], row["top_occurrences"], row["top_rate"]) == (TOP, 0, 0)
         assert (row["sessions"], row["occurrences"], row["affected"]) == (160, 30, 30)

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from waste_assets.clusters.applied import AppliedRemedies
-from waste_assets.clusters.finding import cluster_of
 from waste_assets.clusters.remedies.ranking import Basis, ProjectFacts, place, ranked
 from waste_assets.clusters.remedies.remedy import Kind
 from waste_assets.lake.state import State
 from waste_assets.mart.publish import inputs, publish
-from waste_assets.mart.tables import DAILY_WASTE, FLAGS, REMEDIES, REMEDY_TRACKING
+from waste_assets.mart.tables import CLUSTERS, DAILY_WASTE, FLAGS, REMEDIES, REMEDY_TRACKING
 from waste_assets.sample import Conversation, conversation, generate
 from waste_assets.sample.faults import NO_FILE
 from waste_assets_tests.clusters.support import failure, finding
@@ -52,12 +51,11 @@ def test_a_month_is_thirty_days_of_what_was_observed(days: int, month: float) ->
     assert one.usd_month_low == pytest.approx(month)
 
 
-def test_clusters_are_the_rules_without_their_versions() -> None:
-    assert cluster_of("retry_error", "failed", "timeout", "timeout/mcp@3") == "timeout/mcp"
-    assert cluster_of("retry_error", "failed", "other", None) == "other"
-    assert cluster_of("cache_write", "rebuild_idle", "idle", "recorded") == (
-        "cache_write/rebuild_idle"
-    )
+def test_a_changed_pattern_leads_to_the_same_remedy_whatever_the_cluster() -> None:
+    old = failure("file_precondition/no_match@1", cluster_id="c1-one")
+    new = failure("file_precondition/no_match@9", cluster_id="c2-other", usd=2)
+    (one,) = ranked([old, new], MONTH)
+    assert (one.remedy_id, one.cluster_id) == ("edit-exact-text", "c2-other")
 
 
 def test_an_hours_cache_is_advised_where_it_saves_more_than_it_costs() -> None:
@@ -148,6 +146,19 @@ def test_remedies_are_ranked_and_each_flag_is_in_one(audit: Audit) -> None:
     assert {row["status"] for row in rows} == {"open"}
     # Four days are less than a week.
     assert rows[0]["usd_month_high"] == pytest.approx(rows[0]["usd_high"] * 30 / 7)
+
+
+def test_remedies_of_failures_lead_to_a_cluster(audit: Audit) -> None:
+    clusters = {row["cluster_id"]: row for row in audit.published(CLUSTERS)}
+    rows = {row["remedy_id"]: row for row in audit.published(REMEDIES)}
+    failures = [row for row in rows.values() if row["category"] == "retry_error"]
+    assert len(failures) > 3
+    for row in failures:
+        cluster = clusters[row["cluster_id"]]
+        assert cluster["cause"] == row["cause"]
+        assert cluster["usd_direct"] > 0
+    others = {row["cluster_id"] for row in rows.values()} - clusters.keys()
+    assert "cache_read/prefix" in others and not any(one.startswith("c1-") for one in others)
 
 
 def test_published_changes_take_words_of_the_findings(audit: Audit) -> None:

@@ -19,7 +19,7 @@ from waste_assets.clusters.listing import listed, parts, proposals
 from waste_assets.clusters.registry import ClusterFault, Registry, resolve
 from waste_assets.clusters.shown import names, pairs
 from waste_assets.lake.state import State
-from waste_assets.mart.tables import CLUSTERS
+from waste_assets.mart.tables import CLUSTER_ESTIMATES, CLUSTERS
 from waste_assets.sample import conversation
 from waste_assets_tests.support import Audit
 
@@ -196,6 +196,11 @@ def test_commands_list_propose_merge_and_split(audit: Audit) -> None:
     assert rows.keys() == {release, found["other"]}
     assert (rows[release]["occurrences"], rows[release]["sessions"]) == (6, 3)
     assert "release" in rows[release]["title"]
+    # How often they happen is counted of the same clusters.
+    estimates = [row for row in audit.published(CLUSTER_ESTIMATES) if row["kind"] == "cluster"]
+    assert {row["cluster_id"]: (row["occurrences"], row["affected"]) for row in estimates} == {
+        cluster: (row["occurrences"], row["sessions"]) for cluster, row in rows.items()
+    }
     status, told = command(audit, "merge", release, deploy, "--why", "back")
     assert status == 2 and f"{deploy} is part of {release} already" in told
     assert deploy in command(audit, "show", release)[1]

@@ -15,12 +15,16 @@ from datetime import date, timedelta
 from itertools import pairwise
 from math import fsum
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 
 from waste_assets.accounting.ledger import CATEGORIES
-from waste_assets.mart.tables import DAILY_WASTE, FLAGS, SESSION_USAGE, SESSION_WASTE
+from waste_assets.mart.tables import CLUSTERS, DAILY_WASTE, FLAGS, SESSION_USAGE, SESSION_WASTE
 from waste_assets.report import site
+from waste_assets.report.causes import problems
+from waste_assets.report.index_page import index_page
 from waste_assets.report.inputs import report_inputs, reported_inputs
 from waste_assets.report.overview import PARTS, trend
 from waste_assets.report.render import file_name
@@ -29,7 +33,7 @@ from waste_assets.report.site import write_report, write_session
 from waste_assets.sample import conversation
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.show import archived_lines
-from waste_assets_tests.report.conftest import ENDLESS, SECRET, Reported, reported
+from waste_assets_tests.report.conftest import ENDLESS, MARKUP, SECRET, Reported, reported
 from waste_assets_tests.report.page import Page
 from waste_assets_tests.support import Audit
 
@@ -102,10 +106,53 @@ def test_the_most_wasteful_sessions_come_first(sample: Reported, index: Page) ->
 def test_what_to_change_leads_to_a_line(sample: Reported, index: Page) -> None:
     commands = [one.text for one in index.all("code", class_="cmd")]
     shown = [c.removeprefix("waste-assets show ") for c in commands if " show " in c]
-    assert len(shown) == len(sample.written.told["remedies"]) > 3
+    told = sample.written.told
+    assert len(shown) == len(told["remedies"]) + len(told["problems"])
+    assert len(told["remedies"]) > 3
     for place in shown:
         (line,) = archived_lines(sample.audit.lake, place)
         assert line.startswith(b"{")
+
+
+def test_the_problems_that_cost_most_are_told_as_published(sample: Reported, index: Page) -> None:
+    clusters = {row["cluster_id"]: row for row in sample.audit.published(CLUSTERS)}
+    told = sample.written.told["problems"]
+    assert len(told) == 10 and sample.written.told["problems_in_all"] == len(clusters)
+    dearest = sorted((row["usd"] for row in clusters.values()), reverse=True)[:10]
+    assert [row["usd"] for row in told] == dearest
+    for row in told:
+        published = clusters[row["cluster_id"]]
+        for name in ("cause", "fault", "occurrences", "sessions", "trend"):
+            assert row[name] == published[name]
+        assert row["example"] == published["example_places"][0]
+        assert row["first_day"] == f"{published['first_ts']:%Y-%m-%d}"
+        assert row["last_day"] == f"{published['last_ts']:%Y-%m-%d}"
+        title = published["title"]
+        assert title[:1].upper() + title[1:] in index.text
+    # Twelve days have none before them.
+    assert {row["leads"] for row in told} == {None} and "nothing to compare" in index.text
+
+
+def test_a_problem_is_told_with_its_judges_name_and_where_it_leads(sample: Reported) -> None:
+    con = duckdb.connect()
+    con.execute(f"ATTACH '{sample.audit.bi / 'waste.duckdb'}' AS bi (READ_ONLY)")
+    con.execute("CREATE TABLE clusters AS FROM bi.clusters")
+    con.execute("CREATE TABLE cluster_days AS FROM bi.cluster_days")
+    for low, high, leads in (
+        (1.2, 2.0, "rising"),
+        (0.2, 0.9, "falling"),
+        (0.5, 2.0, "no change seen"),
+    ):
+        con.execute(
+            "UPDATE clusters SET trend = ($1 + $2) / 2, trend_low = $1, trend_high = $2, "
+            "title = $3, title_by = 'claude-<b>', summary = $3",
+            [low, high, f"{MARKUP} {SECRET}"],
+        )
+        found = problems(con, 3)
+        assert [row["leads"] for row in found] == [leads] * 3
+        page = index_page(sample.written.told | {"problems": found}, "0", ZoneInfo("UTC"))
+        assert page.count("Named by claude-&lt;b&gt;") == 3 and page.count(f">{leads}<") == 3
+        assert "<script>window" not in page and SECRET not in page
 
 
 def test_what_it_rests_on_is_said(sample: Reported, index: Page) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from waste_assets.clusters.finding import Finding
-from waste_assets.clusters.remedies.failures import BY_CAUSE, BY_CLUSTER, OTHER, REPEATED
+from waste_assets.clusters.remedies.failures import BY_CAUSE, BY_CAUSE_RULE, OTHER, REPEATED
 from waste_assets.clusters.remedies.remedy import Remedy
 from waste_assets.clusters.remedies.rules import (
     BIG_COMMANDS,
@@ -27,7 +27,8 @@ def remedy_of(finding: Finding) -> Remedy:
     if finding.category == "retry_error":
         if finding.rule == "repeated":
             return REPEATED
-        return BY_CLUSTER.get(finding.cluster_id) or BY_CAUSE.get(finding.cause or "", OTHER)
+        of_rule = BY_CAUSE_RULE.get(finding.known_by or "")
+        return of_rule or BY_CAUSE.get(finding.cause or "", OTHER)
     if finding.rule == "duplicate":
         return INJECTED.get(finding.cause or "", REMINDERS)
     if finding.rule == "big_result":
@@ -47,7 +48,7 @@ def catalogue() -> dict[str, Remedy]:
     """
     listed = [
         *BY_RULE.values(),
-        *BY_CLUSTER.values(),
+        *BY_CAUSE_RULE.values(),
         *BY_CAUSE.values(),
         *INJECTED.values(),
         *(BIG_COMMANDS, BIG_MCP, BIG_READS, BIG_RESULTS, HOUR_CACHE, OTHER, REMINDERS, REPEATED),

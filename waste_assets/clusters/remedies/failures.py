@@ -115,7 +115,7 @@ _QUOTES = (
 )
 
 #: By rule, without its version.
-BY_CLUSTER: dict[str, Remedy] = {
+BY_CAUSE_RULE: dict[str, Remedy] = {
     "file_precondition/no_match": _line(
         "edit-exact-text",
         "edits of text that is not in the file",

@@ -67,7 +67,7 @@ class Ranked:
     #: Names that were left out, as only one project has them.
     names_withheld: int
     category: str
-    #: The dearest of its clusters.
+    #: What the dearest finding is counted in.
     cluster_id: str
     cause: str | None
     #: Certain and likely findings, and apart from them candidates.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from waste_assets.labels.fenced import ABOUT_FENCE, Fence, fenced
 from waste_assets.labels.question import Prompt, Question
 from waste_assets.labels.task import AnswerModel, Task
 
-_TEMPLATE, _EXEMPLAR, _EXEMPLARS = 300, 220, 3
+_TEMPLATE, _EXAMPLE, _TOOLS, _GROWTH = 300, 220, 4, 4
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 
 
@@ -42,10 +43,11 @@ stops.
 {ABOUT_FENCE}
 
 The data has these lines, where they are known:
-template: what the messages have in common; names, paths and counts are masked (PATH, FILE, URL, \
-HEX, ID, TIME, N, 'X').
+cause: what rules take the cause for, by a pattern; it may be wrong.
 counts: how many calls, in how many sessions, with which tools.
-example: one of the messages.
+template: what messages of it have in common, the most frequent first; names, paths and counts are \
+masked, as ‹path›, ‹url›, ‹n› or ‹q›.
+example: one of these messages.
 
 Write these fields, in this order:
 evidence: at most 20 words: the words of the data that decide.
@@ -67,36 +69,50 @@ title "Unclear failures" with the cause other, and a remedy that says what to lo
 """
 
 TASK = Task(
-    Prompt("cluster_title", "1", _SYSTEM, Answer, max_tokens=260),
+    Prompt("cluster_title", "2", _SYSTEM, Answer, max_tokens=260),
     labelled_by="title",
     choices=(),
 )
 
 
+@dataclass(frozen=True)
+class Message:
+    """What calls of a cluster have said."""
+
+    #: Masked.
+    template: str
+    #: One of them, and the directory of the project that it is from.
+    example: str | None = None
+    project: str | None = None
+
+
 def question(
-    template: str,
+    messages: Sequence[Message],
+    *,
     calls: int,
     sessions: int,
     tools: Sequence[str],
-    exemplars: Sequence[str],
+    cause: str,
     day: date,
-    project: str | None = None,
 ) -> Question:
-    """The question about one cluster.
+    """The question about one cluster, of its most frequent messages.
 
-    Counts are told by their order of size only: the same cluster is asked about again when it has
-    grown tenfold, and not with every call. `exemplars` are whole messages, as they are in the
-    transcripts; `project` is where they are from, if all are from one.
+    Counts are told in powers of four, rounded down: they change seldom.
     """
-    fence = Fence(project)
-    tools_told = ", ".join(fence.line(tool, 40) for tool in sorted(set(tools))[:4])
-    counts = f"{_about(calls)} calls in {_about(sessions)} sessions with {tools_told}"
-    fields = [("template", fence.line(template, _TEMPLATE)), ("counts", counts)]
-    fields += [("example", fence.line(one, _EXEMPLAR)) for one in exemplars[:_EXEMPLARS]]
+    fence = Fence()
+    told = ", ".join(fence.line(tool, 40) for tool in tools[:_TOOLS])
+    counts = (
+        f"at least {_about(calls):,} calls in at least {_about(sessions):,} sessions with {told}"
+    )
+    fields = [("cause", fence.line(cause, 60)), ("counts", counts)]
+    for one in messages:
+        example = Fence(one.project).line(one.example, _EXAMPLE)
+        fields += [("template", fence.line(one.template, _TEMPLATE)), ("example", example)]
     return Question(TASK.prompt, fenced(fields), day)
 
 
-def _about(count: int) -> str:
-    if count < 10:
-        return "a few" if count > 1 else "single"
-    return f"at least {10 ** (len(str(count)) - 1):,}"
+def _about(count: int) -> int:
+    size = 1
+    while size * _GROWTH <= count:
+        size *= _GROWTH
+    return size
