@@ -122,6 +122,7 @@ PEOPLE = [
     ("email", "<<A6>@users.noreply.github.com>", "<noreply@anthropic.com>"),
     ("email", "to <A6>@163.com", "postgresql@14.plist getty@tty1.service"),
     ("email", "user.<A6>@x.co.uk", "git@github.com:o/r.git user@example.com"),
+    ("email", "write to <A6>@acme-parcels.io.", "left-pad@1.3.0. and then"),
 ]
 
 

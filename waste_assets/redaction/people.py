@@ -7,9 +7,10 @@ import re
 from waste_assets.redaction.rule import START, Rule
 
 _EMAIL = (
-    r"(?a)(?<![\w.+%-])(?P<secret>[\w.+%-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)++(?<=\.)"
-    r"(?!\d)[A-Za-z]{2,24})(?![\w-])"
+    r"(?a)(?<![\w.+%-])(?P<secret>[\w.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})++)"
+    r"(?![\w-])"
 )
+_TOP_DOMAIN = re.compile(r"[a-z]{2,24}\Z")
 # 'icon@2x.png', 'getty@tty1.service' and 'left-pad@1.3.0.tgz' are names of files.
 _FILE_ENDING = re.compile(
     r"(?:png|jpe?g|gif|svg|webp|ico|avif|bmp|pdf|s?css|[mc]?js|jsx|m?ts|tsx|json|map|md|html|xml|"
@@ -29,6 +30,7 @@ def _is_somebody(address: str) -> bool:
     local, _, domain = address.lower().partition("@")
     return (
         local not in _NOBODY
+        and _TOP_DOMAIN.match(domain.rpartition(".")[2]) is not None
         and not _FILE_ENDING.match(domain.rpartition(".")[2])
         and not _VERSION.search(address)
         and not _RESERVED.search(address)
