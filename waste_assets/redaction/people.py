@@ -7,7 +7,7 @@ import re
 from waste_assets.redaction.rule import START, Rule
 
 _EMAIL = (
-    r"(?a)(?<![\w.+%-])(?P<secret>[\w.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})++)"
+    r"(?a)(?<![\w.+%-])(?P<secret>[\w.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+)"
     r"(?![\w-])"
 )
 _TOP_DOMAIN = re.compile(r"[a-z]{2,24}\Z")

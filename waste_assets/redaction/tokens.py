@@ -118,11 +118,12 @@ _PROVIDERS = (
 
 # Between lines of a key block: quotes and escapes of a language, numbers of lines, marks of diffs.
 _BETWEEN = r"""(?:\\[nrt]|[\s"'`,+|>#*;\\-]|\d{1,6}[→\t:|])"""
+# Groups repeat greedily: possessive ones that hold choices give up too soon before Python 3.11.5.
 _PRIVATE_KEY = rf"""(?ax)-----BEGIN\ [A-Z0-9 ]{{0,32}}PRIVATE\ KEY(?:\ BLOCK)?-----
     (?P<secret>
         (?:{_BETWEEN}{{1,24}}+
             (?:(?:Version|Comment|Hash|Proc-Type|DEK-Info):[^\n\\]{{0,128}}|=?[A-Za-z0-9+/=]{{16,}}+)
-        )++
+        )+
         (?:{_BETWEEN}{{1,24}}+=?[A-Za-z0-9+/=]{{1,15}}+(?=\s*…|\.\.\.|[\s"'\\]*(?:-----END|\Z)))?
     )"""
 
