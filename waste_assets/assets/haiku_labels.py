@@ -1,12 +1,15 @@
 """haiku_labels, judged_flags and judged_ledger: what rules cannot tell, and what answers change."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.assets.described import OWNERS, Figures, day_figures, table_metadata
-from waste_assets.labels import judged, labelling
+from waste_assets.detectors.flags import Active
+from waste_assets.labels import judged, labelling, spend
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
     FAILED_CALLS,
@@ -69,10 +72,32 @@ def haiku_labels(
         judged.build(lake, days, data_root.detector_settings, given, workers.processes)
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
+    for day, spent in _spent(data_root, haiku, context.run_id, days).items():
+        told[HAIKU_LABELS].setdefault(day, {}).update(spent)
     for table in LABEL_TABLES:
         for day, figures in told[table].items():
             context.add_asset_metadata(figures, asset_key=table.name, partition_key=day.isoformat())
         yield dg.MaterializeResult(asset_key=table.name)
+
+
+def _spent(
+    data_root: DataRoot, haiku: Haiku, run_id: str, days: list[date]
+) -> dict[date, dict[str, Any]]:
+    """What was spent on behalf of each day, and what the budget still has."""
+    sessions = Active.of(data_root.lake).sessions
+    with data_root.label_store() as store:
+        left = None
+        if haiku.why_off is None:
+            budget, now = haiku.budget(run_id), datetime.now(UTC)
+            left = spend.left(store, budget, synthetic=haiku.is_synthetic, now=now)
+        any_asked = spend.figures(store, days=days).requests > 0
+        return {
+            day: (spend.figures(store, days=[day]) if any_asked else spend.Figures()).metadata(
+                sessions=len(sessions[day]), left_usd=left
+            )
+            for day in days
+            if day in sessions
+        }
 
 
 _FIGURES = (

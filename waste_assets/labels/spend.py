@@ -129,8 +129,8 @@ class Figures:
         `sessions`: how many the labels are about; `left_usd`: what the budget still has.
         """
         told: dict[str, Any] = {
-            "label_usd": round(self.usd, 6),
-            "label_usd_open": round(self.open_usd, 6),
+            "label_usd": round(float(self.usd), 6),
+            "label_usd_open": round(float(self.open_usd), 6),
             "label_requests": self.requests,
             "label_requests_in_flight": self.in_flight,
             "label_tokens": self.input_tokens

@@ -943,6 +943,24 @@ def test_the_report_tells_where_it_is_and_its_headline(data: Data) -> None:
     assert 0 < told["wasted_usd_low"] <= told["wasted_usd_high"] < spent
 
 
+def test_each_day_tells_what_its_labels_cost(data: Data) -> None:
+    result = executed(audit_job(data), range_tags(DAY, NEXT))
+    told = {
+        event.partition: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None and event.asset_key.to_user_string() == HAIKU_LABELS.name
+    }
+    assert told.keys() == {str(DAY), str(NEXT)}
+    for figures in told.values():
+        # Floats plot as one line; nothing was asked on behalf of these days, and there is no key.
+        assert (figures["label_usd"], figures["label_requests"]) == (0.0, 0)
+        assert isinstance(figures["label_usd"], float)
+        assert figures["label_usd_per_session"] == 0.0
+        assert "label_budget_left_usd" not in figures
+
+
 def test_a_broken_archive_is_not_parsed(data: Data) -> None:
     a_line_stands_twice(data)
     result = executed(audit_job(data), range_tags(DAY, NEXT))
