@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 import yaml
@@ -187,7 +186,7 @@ def files(database: Path) -> dict[str, Yaml]:
         },
         "databases/waste_assets.yaml": {
             **_yaml(FOLDER / "database.yaml"),
-            "sqlalchemy_uri": f"duckdb:///{quote(str(database))}",
+            "sqlalchemy_uri": _address(database),
             "uuid": _id("database"),
             "version": _VERSION,
         },
@@ -211,6 +210,13 @@ def bundle(database: Path) -> bytes:
             text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100)
             packed.writestr(zipfile.ZipInfo(f"waste_assets/{name}"), text)
     return whole.getvalue()
+
+
+def _address(database: Path) -> str:
+    # SQLAlchemy takes the path as it stands, up to where options would begin.
+    if "?" in str(database):
+        raise ValueError(f"{database}: Superset cannot be told of a path with a question mark.")
+    return f"duckdb:///{database}"
 
 
 def _id(*names: str) -> str:

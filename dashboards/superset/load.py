@@ -1,8 +1,9 @@
-"""Put the dashboard, and who may see it, into Superset's own database. Runs in its environment.
+"""Make Superset's own database, and put the dashboard and who may see it there.
 
     python dashboards/superset/load.py ZIP PASSWORD_FILE
 
-What an earlier run put there is replaced. Charts and dashboards that people made stay.
+Runs in Superset's environment, as often as one likes: what an earlier run put there is replaced;
+charts and dashboards that people made stay.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import yaml
+from flask_migrate import upgrade
 from superset.app import create_app
 
 USER = "admin"
@@ -28,12 +30,16 @@ def contents(packed: Path) -> dict[str, str]:
 
 def main(packed: Path, password: Path) -> None:
     with create_app().app_context():
-        from superset import security_manager
+        # Only within an application.
+        from superset import appbuilder, security_manager
         from superset.commands.importers.v1.assets import ImportAssetsCommand
         from superset.utils.core import override_user
 
+        upgrade()
         user = security_manager.find_user(USER)
         if user is None:
+            appbuilder.add_permissions(update_perms=True)
+            security_manager.sync_role_definitions()
             role = security_manager.find_role("Admin")
             word = password.read_text("ascii").strip()
             user = security_manager.add_user(USER, "Admin", "", "admin@localhost", role, word)

@@ -56,11 +56,8 @@ done
 log="$SUPERSET_HOME/setup.log"
 "$root/.venv/bin/python" "$here/bundle.py" "$data/bi/waste.duckdb" "$SUPERSET_HOME/waste.zip"
 echo 'Setting up Superset: about a minute the first time.' >&2
-{
-	"$venv/bin/superset" db upgrade &&
-		"$venv/bin/superset" init &&
-		"$venv/bin/python" "$here/load.py" "$SUPERSET_HOME/waste.zip" "$SUPERSET_HOME/password"
-} >"$log" 2>&1 || fail "Superset could not be set up: see $log."
+"$venv/bin/python" "$here/load.py" "$SUPERSET_HOME/waste.zip" "$SUPERSET_HOME/password" >"$log" 2>&1 ||
+	fail "Superset could not be set up: see $log."
 [ -z "${PREPARE_ONLY:-}" ] || exit 0
 
 echo "http://127.0.0.1:$port/superset/dashboard/waste/   user admin, password in $SUPERSET_HOME/password" >&2
