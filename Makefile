@@ -43,6 +43,7 @@ test: $(VENV)/.ready-dev  ## all tests, or those of TESTS=
 CHANGED = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-standard; } 2>/dev/null \
 	| sed -n -e 's,^waste_assets/\([a-z_]*\)/.*,waste_assets_tests/\1,p' \
 		-e 's,^waste_assets/\([a-z_]*\)\.py$$,waste_assets_tests/test_\1.py,p' \
+		-e 's,^\(dashboards\)/.*,waste_assets_tests/\1,p' \
 		-e 's,^\(waste_assets_tests/[a-z_]*\)/.*,\1,p' \
 		-e 's,^\(waste_assets_tests/test_[a-z_]*\.py\)$$,\1,p' | sort -u)
 

@@ -274,7 +274,7 @@ def _chart_file(chart: Chart) -> Yaml:
 
 def _defaults(kind: str) -> Yaml:
     if kind == "big_number_total":
-        return {"header_font_size": 0.4, "subheader_font_size": 0.15}
+        return {"header_font_size": 0.5, "subheader_font_size": 0.15}
     if kind == "table":
         return {"show_cell_bars": False, "color_pn": False, "table_timestamp_format": "%Y-%m-%d"}
     return {

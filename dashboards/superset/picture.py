@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Request, sync_playwright
 
 WIDTH = 1440
 #: A table that has no rows says so, and a chart that failed shows why.
@@ -29,12 +29,12 @@ def take(base: str, password: str, png: Path) -> list[str]:
     """
     names = ("chromium", "chromium-browser", "google-chrome")
     program = next(filter(None, map(shutil.which, names)), None)
-    asked: set[str] = set()
+    asked: list[Request] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
         page.set_default_timeout(120_000)
-        page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        page.on("request", lambda request: asked.append(request))
         page.goto(f"{base}/login/")
         page.fill("[data-test='username-input'], #username", "admin")
         page.fill("[data-test='password-input'], #password", password)
@@ -49,16 +49,23 @@ def take(base: str, password: str, png: Path) -> list[str]:
             page.set_viewport_size({"width": WIDTH, "height": height})
         page.wait_for_function(_LOADED)
         page.wait_for_timeout(2_000)
+        bottom = page.evaluate(_BOTTOM) + 24
         failed = page.locator(_BROKEN).all_inner_texts()
         png.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(png))
+        page.screenshot(path=str(png), clip={"x": 0, "y": 0, "width": WIDTH, "height": bottom})
+        failures = [one.failure for one in asked if one.failure]
+        print(set(failures))
         browser.close()
-    others = sorted(asked - {urlsplit(base).netloc, ""})
+    # What the page's policy forbids is never sent.
+    sent = [one for one in asked if "csp" not in (one.failure or "").lower()]
+    others = sorted({urlsplit(one.url).netloc for one in sent} - {urlsplit(base).netloc, ""})
     return [f"asked {other}" for other in others] + failed
 
 
 _HEIGHT = """() => Math.max(1000, ...[...document.querySelectorAll(
     '.grid-container, .dashboard-content, #app')].map(one => one.scrollHeight)) + 40"""
+_BOTTOM = """() => Math.max(...[...document.querySelectorAll('[data-test="chart-container"]')]
+    .map(one => one.getBoundingClientRect().bottom))"""
 _LOADED = """() => !document.querySelector('[data-test="loading-indicator"], .loading')
     && document.querySelectorAll('[data-test="chart-container"], .chart-slice').length > 20"""
 
