@@ -63,5 +63,5 @@ echo 'Setting up Superset: about a minute the first time.' >&2
 echo "http://127.0.0.1:$port/superset/dashboard/waste/   user admin, password in $SUPERSET_HOME/password" >&2
 # A process answers one request at a time: DuckDB shares an open file within a process, so that a
 # process that always has a question under way would go on reading the publication before.
-exec "$venv/bin/python" -m gunicorn --worker-class sync --workers "${WORKERS:-2}" --timeout 120 \
+exec "$venv/bin/python" -m gunicorn --preload --worker-class sync --workers "${WORKERS:-2}" --timeout 120 \
 	--bind "127.0.0.1:$port" --log-level warning "$FLASK_APP"

@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import httpx
 import pytest
+import requests
 
 from waste_assets.mart.publish import publish
 from waste_assets.sample import generate
@@ -44,26 +44,38 @@ class Superset:
     """A Superset that serves, and somebody who is logged in."""
 
     def __init__(self, base: str, password: str) -> None:
-        self.client = httpx.Client(base_url=base, timeout=60)
+        self.base = base
+        self.headers = {"Referer": base}
+        self.cookies: dict[str, str] = {}
         word = {"username": "admin", "password": password, "provider": "db", "refresh": False}
         token = self.ask("/api/v1/security/login", word)["access_token"]
-        self.client.headers["Authorization"] = f"Bearer {token}"
-        csrf = self.client.get("/api/v1/security/csrf_token/").raise_for_status().json()["result"]
-        self.client.headers.update({"X-CSRFToken": csrf, "Referer": base})
+        self.headers["Authorization"] = f"Bearer {token}"
+        csrf = self.get("/api/v1/security/csrf_token/")
+        self.cookies = csrf.cookies.get_dict()
+        self.headers["X-CSRFToken"] = csrf.json()["result"]
         self.database = self.found("/api/v1/database/", "database_name", "waste_assets")
         self.waste = self.found("/api/v1/dataset/", "table_name", "daily_waste")
 
+    def get(self, path: str) -> requests.Response:
+        """The answer to a GET; fails where it is none."""
+        answer = requests.get(
+            self.base + path, headers=self.headers, cookies=self.cookies, timeout=120
+        )
+        assert answer.status_code == 200, answer.text[:2000]
+        return answer
+
     def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a POST; fails with what it says where it is none."""
-        answer = self.client.post(path, json=body)
+        answer = requests.post(
+            self.base + path, json=body, headers=self.headers, cookies=self.cookies, timeout=120
+        )
         assert answer.status_code == 200, answer.text[:2000]
         told: dict[str, Any] = answer.json()
         return told
 
     def found(self, path: str, column: str, name: str) -> int:
         """The number of the one that is called so."""
-        told = self.client.get(path).raise_for_status().json()["result"]
-        (number,) = (one["id"] for one in told if one[column] == name)
+        (number,) = (one["id"] for one in self.get(path).json()["result"] if one[column] == name)
         return int(number)
 
     def sql(self, query: str) -> dict[str, Any]:
@@ -121,8 +133,8 @@ def served(data: Path) -> Iterator[Superset]:
 
 def answers(base: str) -> bool:
     try:
-        return httpx.get(f"{base}/health", timeout=60).status_code == 200
-    except httpx.TransportError:
+        return requests.get(f"{base}/health", timeout=120).status_code == 200
+    except requests.RequestException:
         return False
 
 
