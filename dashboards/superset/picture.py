@@ -72,7 +72,9 @@ _LOADED = """() => !document.querySelector('[data-test="loading-indicator"], .lo
 def _make_small(png: Path) -> None:
     """Take all but 96 colours out of a picture, by the library that Superset brings."""
     superset = os.environ.get("WASTE_ASSETS_SUPERSET", Path(sys.prefix) / "superset")
-    code = "import sys, PIL.Image as i; i.open(sys.argv[1]).quantize(96).save(sys.argv[1])"
+    code = (
+        "import sys, PIL.Image as i; i.open(sys.argv[1]).quantize(96).save(sys.argv[1], optimize=1)"
+    )
     subprocess.run([Path(superset) / "bin" / "python", "-c", code, png], check=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -238,3 +239,24 @@ def test_a_filter_acts_where_its_column_is(packed: dict[str, Any]) -> None:
     # Whatever is no standing of today can be narrowed to days.
     whole = {chart.dataset.name for chart in CHARTS if not chart.dataset.time}
     assert whole == {"remedies", "problems", "publication"}
+
+
+# --- what people type ----------------------------------------------------------------------
+
+
+def test_where_nothing_is_published_it_says_what_to_do(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [bundle.FOLDER / "run.sh", tmp_path], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "waste-assets audit" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_cannot_be_an_address_is_refused() -> None:
+    with pytest.raises(ValueError, match="question mark"):
+        bundle.files(Path("/what?/waste.duckdb"))
+
+
+def test_the_picture_of_the_docs_is_small() -> None:
+    assert (ROOT / "docs" / "img" / "superset.png").stat().st_size < 300_000
