@@ -29,7 +29,7 @@ if __name__ == "__main__":
     # Run by its path, too.
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.article.plan import END, Kind, Planned, stories, stories_of_day
+from benchmarks.article.plan import Kind, Planned, stories, stories_of_day
 from benchmarks.article.text import Text
 from benchmarks.article.work import Session, do_chore, look_at_page
 from waste_assets.sample import Conversation, Truth, conversation
@@ -54,6 +54,8 @@ class Expected:
     """What an audit must find."""
 
     truth: Truth = field(default_factory=Truth)
+    #: What was asked for: scale and seed, or the day.
+    made_of: dict[str, float] = field(default_factory=dict)
     sessions: int = 0
     failed_calls: int = 0
     browser_sessions: list[str] = field(default_factory=list)
@@ -68,6 +70,7 @@ class Expected:
     def as_dict(self) -> dict[str, object]:
         """Ready for JSON."""
         return {
+            **self.made_of,
             "sessions": self.sessions,
             "responses": sum(day.responses for day in self.truth.days.values()),
             "failed_calls": self.failed_calls,
@@ -76,13 +79,46 @@ class Expected:
         }
 
 
-def write(
+def write_corpus(
     root: Path,
-    planned: Sequence[list[Planned]],
+    scale: float,
+    seed: int,
     processes: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Expected:
-    """Write these stories below `root`, and what they add up to into `root/expected.json`.
+    """Write a corpus below `root`, and what it adds up to into `root/expected.json`.
+
+    Raises:
+        FileExistsError: `root` holds something already.
+    """
+    made_of = {"scale": scale, "seed": seed}
+    return _write_all(root, stories(seed, scale), made_of, processes, progress)
+
+
+def write_day(
+    root: Path,
+    number: int,
+    seed: int,
+    processes: int | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Expected:
+    """Write the day that is so many days after the end of the corpus, as `write_corpus` does.
+
+    Raises:
+        FileExistsError: `root` holds something already.
+    """
+    made_of: dict[str, float] = {"day": number, "seed": seed}
+    return _write_all(root, stories_of_day(seed, number), made_of, processes, progress)
+
+
+def _write_all(
+    root: Path,
+    planned: Sequence[list[Planned]],
+    made_of: dict[str, float],
+    processes: int | None,
+    progress: Callable[[float], None],
+) -> Expected:
+    """Write these stories.
 
     Raises:
         FileExistsError: `root` holds something already.
@@ -91,7 +127,7 @@ def write(
         raise FileExistsError(f"{root} is not empty: give a new or an empty directory")
     root.mkdir(parents=True, exist_ok=True)
     portions = [planned[at : at + _PORTION] for at in range(0, len(planned), _PORTION)]
-    expected = Expected()
+    expected = Expected(made_of=made_of)
     count = processes or os.cpu_count() or 1
     with ProcessPoolExecutor(count) as pool:
         for number, part in enumerate(pool.map(partial(_write, root), portions), 1):
@@ -181,12 +217,14 @@ def main() -> int:
     given = parser.parse_args()
     if given.scale <= 0 or (given.day is not None and given.day < 1):
         parser.error("--scale is above 0, --day is 1 or more")
-    planned = (
-        stories_of_day(given.seed, given.day) if given.day else stories(given.seed, given.scale)
-    )
     started = time.perf_counter()
     try:
-        expected = write(given.directory, planned, given.processes, _percent)
+        if given.day:
+            expected = write_day(given.directory, given.day, given.seed, given.processes, percent)
+        else:
+            expected = write_corpus(
+                given.directory, given.scale, given.seed, given.processes, percent
+            )
     except OSError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -194,12 +232,13 @@ def main() -> int:
     seconds = time.perf_counter() - started
     print(
         f"{told['sessions']:,} sessions, {told['responses']:,} responses, {told['lines']:,} lines, "
-        f"up to {END}, in {seconds:.0f} s."
+        f"up to {max(expected.truth.days)}, in {seconds:.0f} s."
     )
     return 0
 
 
-def _percent(share: float) -> None:
+def percent(share: float) -> None:
+    """Tell how much is written."""
     end = "\n" if share == 1 else "\r"
     print(f"{share:4.0%} written", file=sys.stderr, end=end, flush=True)
 

@@ -116,8 +116,10 @@ WAYS: dict[Failing, float] = {
     _called("mcp__{name}__lookup", faults.UNKNOWN_TOOL): 2.5,
     _called("Grep", faults.BAD_INPUT): 1.5,
     _shell("docker compose up -d {a}", "Exit code 1\n" + faults.NO_DOCKER): 2.0,
-    _shell("npm start", "Exit code 1\nError: listen EADDRINUSE: address already in use :::3000"): 1.5,
-    _shell("gsed -i s/{a}/{b}/ notes.txt", "Exit code 127\n/bin/bash: line 1: gsed: command not found"): 2.2,
+    _shell("npm start", "Exit code 1\nError: listen EADDRINUSE: address already in use :::3000"):
+        1.5,
+    _shell("gsed -i s/{a}/{b}/ notes.txt",
+           "Exit code 127\n/bin/bash: line 1: gsed: command not found"): 2.2,
     _shell("make {a}", "Command timed out after 2m 0s"): 0.7,
     _called("mcp__tracker__{name}", "the {name} is out of order"): 1.5,
 }  # fmt: skip

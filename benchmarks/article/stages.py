@@ -22,9 +22,11 @@ WRITES = {
         *("lake/line_counts", "lake/quarantined_lines"),
     ),
     "parsed_turns": ("lake/parsed_turns", "lake/tool_calls", "lake/context_blocks"),
-    "heuristic_flags": ("lake/heuristic_flags", "lake/token_ledger", "lake/failed_calls"),
+    "heuristic_flags": (
+        *("lake/heuristic_flags", "lake/token_ledger", "lake/failed_calls", "lake/text_sizes"),
+    ),
     "cluster_summaries": ("lake/failure_clusters", "lake/cluster_summaries"),
-    "haiku_labels": ("lake/haiku_labels", "lake/text_sizes"),
+    "haiku_labels": ("lake/haiku_labels",),
     "waste_mart": ("bi",),
     "audit_report": ("report",),
     "(records)": ("dagster", "state.db"),
@@ -62,8 +64,7 @@ def stages(run: Run, data: Path) -> list[Stage]:
                 sum(_disk(data / place) for place in places),
             )
         )
-    known = {stage for stage in WRITES}
-    rest = [span for span in spans if _stage_of(span[0]) not in known]
+    rest = [span for span in spans if _stage_of(span[0]) not in WRITES]
     told.append(
         Stage(
             "(others)",
@@ -121,7 +122,7 @@ def _disk(place: Path) -> int:
     return sum(path.stat().st_size for path in _files(place))
 
 
-def size_by_stage(told: list[list[Stage]]) -> list[Stage]:
+def medians(told: list[list[Stage]]) -> list[Stage]:
     """The medians of several rounds, stage by stage."""
     by_name: dict[str, list[Stage]] = defaultdict(list)
     for one in told:

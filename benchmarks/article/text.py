@@ -8,7 +8,7 @@ from random import Random
 from waste_assets.sample.filler import Filler
 
 _ONSETS = ("b", "br", "d", "dr", "f", "fl", "g", "gr", "k", "kl", "l", "m", "n", "p", "pl", "s")
-_ONSETS += ("st", "t", "tr", "v", "w", "z")
+_MORE = ("st", "t", "tr", "v", "w", "z")
 _VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
 _ENDS = ("", "", "", "l", "m", "n", "nd", "r", "rt", "s", "sk", "t", "x")
 _WORDS = 4_000
@@ -53,7 +53,7 @@ def words() -> tuple[str, ...]:
     made: dict[str, None] = {}
     while len(made) < _WORDS:
         parts = 1 + len(made) // 400 % 3
-        word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(parts))
+        word = "".join(rng.choice(_ONSETS + _MORE) + rng.choice(_VOWELS) for _ in range(parts))
         made[word + rng.choice(_ENDS)] = None
     return tuple(made)
 

@@ -108,7 +108,8 @@ class Work:
         verb = self.rng.choice(("git status", "git diff", "make", "pytest -q", "npm run", "cargo"))
         command = f"{verb} {name(self.rng)}"
         if self.rng.random() < 0.3:
-            command = f"cd /home/dev/{name(self.rng)} && {command} 2>&1 | tail -{self.rng.randrange(5, 80)}"
+            place = f"/home/dev/{name(self.rng)}"
+            command = f"cd {place} && {command} 2>&1 | tail -{self.rng.randrange(5, 80)}"
         tokens = size(self.rng, 85, 1.95, 22_000)
         seconds = self.rng.lognormvariate(1.0, 1.4)
         steps = [blocks.bash(command, tokens=tokens, seconds=seconds, description=f"{verb} it")]
@@ -284,7 +285,7 @@ class Session(Work):
 
 
 def look_at_page(c: Conversation, rng: Random, responses: int) -> int:
-    """A scheduled look at a page: the browser is in use, and the session says so; one call failed."""
+    """A scheduled look at a page, where the browser is in use: one call fails."""
     c.user(f"Open the {name(rng)} dashboard and tell what is red.", source="system")
     shown = {"url": f"https://{name(rng)}.example.org/"}
     c.tool("mcp__playwright__browser_navigate", shown, BROWSER_IN_USE, is_error=True)
