@@ -8,7 +8,7 @@ import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,8 @@ def measure(
     more = work / "day"
     if not more.exists():
         write_day(more, 1, int(expected["seed"]))
-    with_more = _together(expected, json.loads((more / "expected.json").read_bytes()))
-    wanted = {COLD: expected, UNCHANGED: expected, NEW_DAY: with_more}
+    longer = _together(expected, json.loads((more / "expected.json").read_bytes()))
+    wanted = {COLD: expected, UNCHANGED: expected, NEW_DAY: longer}
     told = Measured(
         corpus,
         expected["responses"],
@@ -131,7 +131,7 @@ def measure(
     cold_stages = []
     for number in range(rounds):
         for case in CASES:
-            with _more(corpus, more) if case == NEW_DAY else _nothing():
+            with with_more(corpus, more) if case == NEW_DAY else nullcontext():
                 # Another program begins in every round.
                 turn = number % len(candidates)
                 for one in (*candidates[turn:], *candidates[:turn]):
@@ -217,12 +217,7 @@ def _warmed(corpus: Path) -> int:
 
 
 @contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _more(corpus: Path, more: Path) -> Iterator[None]:
+def with_more(corpus: Path, more: Path) -> Iterator[None]:
     """The corpus with another one's files among its own, for a while."""
     added = []
     try:
