@@ -5,20 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
+import subprocess
 import sys
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.article import growth
 from benchmarks.article.candidates import AUDIT, CCUSAGE, Missing, find_codeburn
 from benchmarks.article.corpus import write_corpus, write_day
-from benchmarks.article.measure import COLD, NEW_DAY, UNCHANGED, Figures, Measured, with_more
+from benchmarks.article.measure import (
+    CASES,
+    COLD,
+    KINDS,
+    NEW_DAY,
+    UNCHANGED,
+    Figures,
+    Measured,
+    with_more,
+)
+from benchmarks.article.measure import measure as measure_audits
 from benchmarks.article.plan import RESPONSES, SESSIONS, Kind, Size, stories, stories_of_day
-from benchmarks.article.process import Failed, run
+from benchmarks.article.process import Failed, Look, Run, run
 from benchmarks.article.shape import Shape, measure, rows
+from benchmarks.article.stages import stages
 from waste_assets.lake.tables import FAILED_CALLS, FAILURE_CLUSTERS, LINE_COUNTS, PARSED_TURNS
 from waste_assets_tests.support import Audit
 from waste_assets_tests.test_corpus import CORPUS
@@ -100,6 +116,18 @@ def test_the_same_seed_writes_the_same_bytes_on_any_number_of_cores(tmp_path: Pa
     one, two, other = (fingerprint(tmp_path / name) for name in ("one", "two", "other"))
     assert one == two
     assert not set(one.values()) & set(other.values())
+
+
+def test_the_corpus_is_written_by_one_command(tmp_path: Path) -> None:
+    program = [sys.executable, "benchmarks/article/corpus.py", str(tmp_path / "corpus")]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [*program, "--scale", "0.001"], cwd=root, capture_output=True, text=True, check=True
+    )
+    told = json.loads((tmp_path / "corpus" / "expected.json").read_bytes())
+    assert done.stdout.startswith(f"{told['sessions']} sessions, {told['responses']} responses, ")
+    again = subprocess.run(program, cwd=root, capture_output=True, text=True)
+    assert again.returncode == 2 and "is not empty: give a new" in again.stderr
 
 
 def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:
@@ -249,3 +277,90 @@ def test_a_program_that_fails_or_is_missing_is_told(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(Missing, match=r"does not start: codeburn requires Node\.js"):
         find_codeburn(str(broken))
+
+
+@dataclass
+class Canned:
+    """A program that prints an account instead of making one."""
+
+    corpus: Path
+    account: Path
+    name: str = AUDIT
+
+    def command(self) -> list[str]:
+        script = "import pathlib, sys; print(pathlib.Path(sys.argv[1]).read_text())"
+        seen = sum(1 for _ in self.corpus.rglob("*.jsonl"))
+        return [sys.executable, "-c", script, str(self.account / f"{seen}.json")]
+
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
+    def forget(self) -> None:
+        pass
+
+    def counted(self, output: bytes) -> int:
+        return 1
+
+
+def test_a_figure_that_was_not_written_is_told_with_its_day(tmp_path: Path) -> None:
+    corpus, work = tmp_path / "corpus", tmp_path / "work"
+    first = write_corpus(corpus, 0.001, 3).truth
+    second = write_corpus(work / "day", 0.001, 4).truth
+    day = max(first.days)
+    for truths, change in (((first,), 0), ((first, second), 1)):
+        days: dict[str, Counter[str]] = defaultdict(Counter)
+        for truth in truths:
+            for name, totals in truth.days.items():
+                days[name].update({KINDS[kind]: getattr(totals, kind) for kind in KINDS})
+        days[day]["output_tokens"] += change
+        account = {
+            "by_day": [{"day": name, **counts} for name, counts in days.items()],
+            "coverage": {"lines": sum(truth.lines for truth in truths)},
+            "checks": {"passed": 7, "failed": []},
+            "startup": {"dagster_seconds": 0.001, "great_expectations_seconds": 0.002},
+            "runs": [],
+        }
+        # What the program finds there tells the cases apart.
+        found = sum(truth.transcripts for truth in truths)
+        (tmp_path / f"{found}.json").write_text(json.dumps(account))
+    told = measure_audits(corpus, [Canned(corpus, tmp_path)], tmp_path / "data", 2, work)
+    assert set(told.figures) == {(case, AUDIT) for case in CASES}
+    assert told.passed_checks == 2 * 3 * 7
+    assert len(told.differences) == 2
+    assert told.differences[0].startswith(f"{NEW_DAY}, {day}: ")
+    assert "output_tokens, expected" in told.differences[0]
+    assert told.of(COLD, AUDIT).startup == pytest.approx(0.003)
+
+
+def test_a_stage_is_told_with_its_checks_memory_rows_and_disk(tmp_path: Path) -> None:
+    runs = tmp_path / "dagster" / "history" / "runs"
+    runs.mkdir(parents=True)
+    with sqlite3.connect(runs / "r1.db") as con:
+        con.execute("CREATE TABLE event_logs (id, step_key, dagster_event_type, timestamp)")
+        for number, (step, kind, second) in enumerate(
+            (
+                ("parsed_turns", "STEP_START", 10),
+                ("parsed_turns", "STEP_SUCCESS", 14),
+                ("parsed_turns_checks", "STEP_START", 15),
+                ("parsed_turns_checks", "STEP_SUCCESS", 16),
+                ("alerts", "STEP_START", 17),
+                ("alerts", "STEP_SUCCESS", 19),
+            )
+        ):
+            stamp = f"1970-01-01 00:00:{second}.000000"
+            con.execute("INSERT INTO event_logs VALUES (?, ?, ?, ?)", (number, step, kind, stamp))
+    con.close()
+    part = tmp_path / "lake" / "tool_calls" / "day=2026-11-20" / "part.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"n": [1, 2, 3]}), part)
+    looks = [Look(9.0, 900, 1), Look(13.0, 300, 1), Look(15.5, 500, 1), Look(18.0, 700, 1)]
+    told = {one.name: one for one in stages(Run(0.0, 0.0, b'{"runs": ["r1"]}', looks), tmp_path)}
+    turns = told["parsed_turns"]
+    assert (turns.seconds, turns.checks_seconds, turns.peak_bytes) == (4.0, 1.0, 500)
+    assert (turns.rows, turns.disk_bytes) == (3, part.stat().st_size)
+    assert (told["(others)"].seconds, told["(others)"].peak_bytes) == (2.0, 700)
+    assert told["(records)"].disk_bytes == (runs / "r1.db").stat().st_size
+    # Nothing of the data root is left out.
+    assert sum(one.disk_bytes for one in told.values()) == (
+        part.stat().st_size + (runs / "r1.db").stat().st_size
+    )

@@ -181,7 +181,7 @@ def _begun(planned: Planned, rng: Random, *, is_old: bool) -> Conversation:
         f"article:{planned.seed}",
         cwd=f"/home/dev/{rng.choice(_PROJECTS)}",
         start=iso(start_ms),
-        base_tokens=round(min(15_000 + 36_000 * rng.lognormvariate(0, 0.7), 120_000))
+        base_tokens=round(min(15_000 + 36_000 * rng.lognormvariate(0, 0.6), 90_000))
         if is_person
         else rng.randrange(14_000, 19_000),
         model=mine,

@@ -21,7 +21,7 @@ from waste_assets.sample.workspace import Workspace
 Steps = Iterator[None]
 
 #: Context size at which a session is compacted, tokens: of the usual window, and of a long one.
-_COMPACT_AT = (165_000, 165_000, 450_000)
+_COMPACT_AT = (165_000, 450_000, 450_000)
 #: Of calls, those that fail.
 _FAILED = 0.051
 _LAYOUTS: dict[Layout, float] = {
@@ -76,7 +76,7 @@ class Work:
         for _ in range(self.rng.choices((1, 2, 3), (74, 17, 9))[0]):
             tokens = size(self.rng, 8_500, 1.2, 60_000)
             # A line has some twelve tokens.
-            lines = size(self.rng, 62, 1.3, 2_000) if tokens > 1_000 else None
+            lines = size(self.rng, 55, 1.3, 1_500) if tokens > 1_000 else None
             steps.append(blocks.read(path(self.rng), tokens, limit=lines))
         self._respond(*steps)
         yield
@@ -110,7 +110,7 @@ class Work:
         if self.rng.random() < 0.3:
             place = f"/home/dev/{name(self.rng)}"
             command = f"cd {place} && {command} 2>&1 | tail -{self.rng.randrange(5, 80)}"
-        tokens = size(self.rng, 85, 1.95, 22_000)
+        tokens = size(self.rng, 60, 2.05, 22_000)
         seconds = self.rng.lognormvariate(1.0, 1.4)
         steps = [blocks.bash(command, tokens=tokens, seconds=seconds, description=f"{verb} it")]
         if self.rng.random() < 0.2:
