@@ -25,14 +25,15 @@ def tell(told: Sequence[Measured]) -> bool:
     """Print the table; whether everything stays flat."""
     print("\nGrowth; seconds without start-up, MB (10^6 bytes) at the peak of all processes.")
     print(
-        f"{'responses':>10}{'days':>6}{'MB':>9}{'cold s':>9}{'ms each':>9}{'MB/s':>7}"
+        f"{'responses':>10}{'days':>6}{'MB':>9}{'cold s':>9}{'ms each':>9}{'CPU ms':>8}{'MB/s':>7}"
         f"{'peak MB':>9}{'largest':>9}{'new day s':>11}{'peak MB':>9}"
     )
     for one in told:
         cold, day = one.of(COLD, AUDIT), one.of(NEW_DAY, AUDIT)
         print(
             f"{one.responses:>10,}{one.days:>6}{one.corpus_bytes / 1e6:>9,.0f}{cold.worked:>9.1f}"
-            f"{1e3 * one.seconds_a_response:>9.3f}{one.corpus_bytes / 1e6 / cold.worked:>7.1f}"
+            f"{1e3 * one.seconds_a_response:>9.3f}{1e3 * cold.cpu / one.responses:>8.3f}"
+            f"{one.corpus_bytes / 1e6 / cold.worked:>7.1f}"
             f"{cold.peak_bytes / 1e6:>9,.0f}{cold.largest_bytes / 1e6:>9,.0f}{day.worked:>11.1f}"
             f"{day.peak_bytes / 1e6:>9,.0f}"
         )

@@ -140,7 +140,8 @@ def measure(
                     done = run(one.command(), one.environment())
                     runs[case, one.name].append(done)
                     tokens[case, one.name] = one.counted(done.output)
-                    print(".", end="", file=sys.stderr, flush=True)
+                    told_so_far = f"{number + 1} of {rounds}, {case}, {one.name}"
+                    print(f"{told_so_far}: {done.wall:.1f} s", file=sys.stderr, flush=True)
                     if one.name == AUDIT:
                         account = json.loads(done.output)
                         told.differences += _differences(case, wanted[case], account)
@@ -149,7 +150,6 @@ def measure(
                             cold_stages.append(stages.stages(done, data))
     for one in candidates:
         one.forget()
-    print(file=sys.stderr)
     for key, each in runs.items():
         told.figures[key] = _figures(key[1], each, tokens[key])
     told.stages = stages.medians(cold_stages)
