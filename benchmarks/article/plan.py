@@ -21,7 +21,7 @@ MOST_DAYS = 360
 #: Of the corpus of scale 1: sessions in which a browser that is in use fails, once each.
 BROWSER = 136
 _SCHEDULED = 0.5
-_CONTINUED = 0.02
+_CONTINUED = 0.04
 """Of people's sessions, those that go on under another id, with a copy of all their lines."""
 _MOST_RESPONSES = 1_200
 _MINUTE = 60_000
