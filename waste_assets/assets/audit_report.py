@@ -16,7 +16,7 @@ from waste_assets.resources.data_root import DataRoot
     group_name="publish",
     kinds={"html"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
 )
 def audit_report(
     context: dg.AssetExecutionContext, data_root: DataRoot

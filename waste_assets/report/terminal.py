@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from waste_assets.report.judged import sentence
 from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
 from waste_assets.transcripts.names import short_name
 
@@ -34,7 +35,9 @@ def print_account(told: dict[str, Any], console: Console) -> None:
     if told["totals"]["responses"]:
         parts.append(categories(told["waste"]["by_category"]))
         parts.append(change_first(told["change_first"], width))
-        parts.append([*failures(told["failures"]), *cache(told["cache"])])
+        labels = sentence(told["labels"])
+        parts.append([*([labels] if labels else []), *failures(told["failures"])])
+        parts[-1] += cache(told["cache"])
     else:
         parts.append([])
     parts[-1] += [*sentences(told), *checks(told["checks"]["failed"], width), _MORE]
