@@ -37,6 +37,7 @@ def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool)
 )
 @click.option("--project", help="Only in this project, as the account shows it.")
 @click.option("--withdrawn", is_flag=True, help="It was taken back on that day.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was noted as one JSON object.")
 @click.pass_obj
 def applied(
     given: Path,
@@ -45,6 +46,7 @@ def applied(
     day: datetime | None,
     project: str | None,
     withdrawn: bool,
+    as_json: bool,
 ) -> None:
     """Note that remedy ID was applied: the sessions after it are held against those before."""
     with faults():
@@ -54,5 +56,9 @@ def applied(
         root = (data_root or given).absolute()
         note_applied(root, remedy_id, on, project, withdrawn=withdrawn)
     what = "withdrawn" if withdrawn else "applied"
+    if as_json:
+        noted = {"remedy_id": remedy_id, "status": what, "on": str(on), "project": project}
+        click.echo(json.dumps(noted))
+        return
     where = f" in {project}" if project else ""
     click.echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")
