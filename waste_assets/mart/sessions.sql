@@ -21,7 +21,9 @@ SELECT
     sum(read_tokens)::BIGINT AS read_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
     sum(billed_extra_tokens)::BIGINT AS billed_extra_tokens,
-    sum(usd)::DOUBLE AS usd
+    sum(usd)::DOUBLE AS usd,
+    coalesce(sum(responses) FILTER (agent <> 'main'), 0)::BIGINT AS subagent_responses,
+    sum(usd) FILTER (agent <> 'main')::DOUBLE AS subagent_usd
 FROM usage
 GROUP BY session_id
 ORDER BY session_id;

@@ -72,6 +72,10 @@ SESSION_USAGE = Table(
         *_COUNTS,
         *_TOKENS,
         _USD,
+        _count("subagent_responses", "Of the responses, those of subagents."),
+        _usd(
+            "subagent_usd", "Of `usd`, what these cost; NULL: there is none, or none has a price."
+        ),
     ),
     ("session_id",),
 )
