@@ -1,17 +1,18 @@
 """What a publication costs as the history grows: of all of it, and of one new day.
 
-Generated histories of 1, 3 and 10 times as many days, equally many sessions a day. Of each is told
+Three histories that end on the same day, the longest 10 times and the second 3 times as long as the
+first: of an audited data root, or of a generated sample. Of each is told, in seconds of processor
+time (a process of its own each, median of the new days),
 
   all       the publication of everything where nothing was before
-  new day   the next one, when a day has been added: its parts are
+  new day   the next one, when a day has been added; its parts are
     detail    reading the day's partitions, and writing the tables that go by day
-    wholes    what is told of all days together: sessions, clusters, remedies, estimates, drift
+    wholes    what tells of all days together: sessions, clusters, remedies, estimates, drift
     twins     writing the Parquet twins of all tables
-    rest      looking which days have changed, copying, putting in place
+    rest      looking which days have changed, copying, committing, putting in place
 
-in seconds of processor time (median of the rounds; a process of its own each), and the size of the
-database. The detail of a new day must cost the same, however long the history is: at ten times the
-history no more than 1.5 times as much, and 50 ms. The rest grows: see the README of this directory.
+and the size of the database. The detail of a new day must cost the same, however long the history
+is: at ten times the history no more than 1.5 times as much, and 50 ms. The others grow with it.
 
 Exit status: 0 it does; 1 it does not; 2 nothing could be measured.
 """
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--days", type=int, default=15, help="days of the shortest history")
-    parser.add_argument("--sessions", type=int, default=8, help="sessions a day (default 8)")
+    parser.add_argument("data_root", type=Path, nargs="?", help="audited; without: a sample")
+    parser.add_argument("--days", type=int, default=60, help="days of the sample (default 60)")
+    parser.add_argument("--sessions", type=int, default=6, help="its sessions a day (default 6)")
     parser.add_argument("--rounds", type=int, default=3, help="new days of each history")
-    parser.add_argument(
-        "--times",
-        type=lambda text: [int(part) for part in text.split(",")],
-        default=[1, 3, 10],
-        help="lengths of history (default 1,3,10)",
-    )
     parser.add_argument("--work", type=Path, help="where data is made (default: temporary)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--publish", type=Path, help=argparse.SUPPRESS)
@@ -58,9 +54,17 @@ def main() -> int:
         return 0
     try:
         with tempfile.TemporaryDirectory(prefix="publishing-", dir=given.work) as folder:
+            root = given.data_root or sample(Path(folder), given.days, given.sessions)
+            days = sorted(path.name for path in (root / "lake" / "parsed_turns").glob("day=*"))
+            old, new = days[: -given.rounds], days[-given.rounds :]
+            if len(old) < 10:
+                raise FileNotFoundError(f"{root} holds too few days to make histories of.")
             results = [
-                measure(Path(folder), times, given.days, given.sessions, given.rounds)
-                for times in given.times
+                measure(
+                    root / "lake", Path(folder) / str(times), old[-len(old) * times // 10 :], new
+                )
+                | {"times": times}
+                for times in (1, 3, 10)
             ]
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -74,48 +78,45 @@ def main() -> int:
     return 0 if flat else 1
 
 
-def measure(folder: Path, times: int, days: int, sessions: int, rounds: int) -> dict[str, Any]:
-    """Publish a history, and then a few days more, one after another."""
-    length = days * times + rounds
-    root = folder / f"{times}"
+def sample(folder: Path, days: int, sessions: int) -> Path:
+    """A data root with a generated history."""
     program = [sys.executable, "-m", "waste_assets.cli"]
-    sample = [*program, "sample", str(root / "source"), "--sessions", str(sessions * length)]
-    run([*sample, "--days", str(length), "--until", str(END), "--seed", "7"])
-    run([*program, "audit", str(root / "source"), "--data-root", str(root / "data"), "--quiet"])
-    for made in ("bi", "mart"):
-        shutil.rmtree(root / "data" / made)
-    lake, later = root / "data" / "lake", root / "later"
-    new = [END - timedelta(days=n) for n in reversed(range(rounds))]
-    for day in new:
-        move(lake, later, day)
-    whole = publish_apart(root / "data")
+    counts = ["--sessions", str(sessions * days), "--days", str(days)]
+    run([*program, "sample", str(folder / "source"), *counts, "--until", str(END), "--seed", "7"])
+    run([*program, "audit", str(folder / "source"), "--data-root", str(folder / "made")])
+    return folder / "made"
+
+
+def measure(lake: Path, root: Path, old: list[str], new: list[str]) -> dict[str, Any]:
+    """Publish a history, and then a few days more, one after another."""
+    for day in old:
+        lay_out(lake, root / "lake", day)
+    whole = publish_apart(root)
     told = []
     for day in new:
-        move(later, lake, day)
-        told.append(publish_apart(root / "data"))
-    shutil.rmtree(root / "source")
+        lay_out(lake, root / "lake", day)
+        told.append(publish_apart(root))
+    shutil.rmtree(root)
     return {
-        "times": times,
         "days": whole["days"],
         "flags": whole["flags"],
         "database_mb": round(told[-1]["bytes"] / 1e6, 1),
         "all": whole["cpu"],
         "new_day": statistics.median(one["cpu"] for one in told),
-        "new_day_wall": statistics.median(one["wall"] for one in told),
         **{part: statistics.median(one[part] for one in told) for part in PARTS},
     }
 
 
-def run(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def move(source: Path, target: Path, day: date) -> None:
-    """Take a day out of a lake, into another one."""
-    for part in source.glob(f"*/day={day}"):
+def lay_out(source: Path, target: Path, day: str) -> None:
+    """Put the partitions of a day into a lake."""
+    for part in source.glob(f"*/{day}/part.parquet"):
         place = target / part.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
-        part.rename(place)
+        shutil.copyfile(part, place)
+
+
+def run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def publish_apart(root: Path) -> dict[str, Any]:
@@ -152,19 +153,17 @@ def published(root: Path) -> dict[str, Any]:
         ("_export", "twins"),
     ):
         timed(name, part)
-    wall, cpu = time.perf_counter(), time.process_time()
+    cpu = time.process_time()
     publishing.publish(Lake(root / "lake"), root / "bi", END)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    cpu = time.process_time() - cpu
     spent["rest"] = cpu - sum(spent.values())
     database = root / "bi" / "waste.duckdb"
     with duckdb.connect(str(database), read_only=True) as con:
         days, flags = con.execute(
             "SELECT (SELECT count(DISTINCT day) FROM daily_usage), (SELECT count(*) FROM flags)"
         ).fetchall()[0]
-    return {
-        "cpu": cpu, "wall": wall, "bytes": database.stat().st_size, "days": days, "flags": flags,
-        **spent,
-    }  # fmt: skip
+    size = database.stat().st_size
+    return {"cpu": cpu, "bytes": size, "days": days, "flags": flags, **spent}
 
 
 def tell(results: list[dict[str, Any]]) -> None:

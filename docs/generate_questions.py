@@ -1,12 +1,12 @@
 """Write `docs/questions.md` from `waste_assets/questions`, with the answers of a data root.
 
-    .venv/bin/python docs/generate_questions.py data/demo-account
-
-The data root is the one of the README. A test compares the page with files and answers.
+`docs/generate_questions.py data/demo-account`: the data root is the one of the README. With
+`--check` it writes nothing and fails where the page is stale.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 from waste_assets.questions.ask import Question, answer, questions, render
 
 PAGE = Path(__file__).with_name("questions.md")
+#: The day of the question that compares with before.
+_SINCE = date(2026, 10, 27)
 _HEAD = """# Questions
 
 What people ask of the BI tables, ready to copy. `waste-assets questions` lists them,
@@ -40,7 +42,7 @@ def _section(one: Question, told: str) -> str:
     lines = one.sql.splitlines()
     said = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     sql = "\n".join(line for line in lines if not line.startswith("--"))
-    options = " --from 2026-10-27" if one.name == "since" else ""
+    options = f" --from {_SINCE}" if one.name == "since" else ""
     return f"""
 ## {one.text}
 
@@ -62,17 +64,23 @@ def _section(one: Question, told: str) -> str:
 
 def main() -> int:
     """Run from the command line."""
-    if len(sys.argv) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    bi = Path(sys.argv[1]) / "bi"
-    since = date(2026, 10, 27)
-    answers = {
-        one.name: f"{one.text}\n\n{render(answer(bi, one, since if one.name == 'since' else None))}"
-        for one in questions()
-    }
-    PAGE.write_text(page(answers), "utf-8")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("data_root", type=Path, help="that of the README's commands")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when stale")
+    given = parser.parse_args()
+    text = page({one.name: _told(given.data_root / "bi", one) for one in questions()})
+    if not given.check:
+        PAGE.write_text(text, "utf-8")
+    elif not PAGE.exists() or PAGE.read_text("utf-8") != text:
+        print(f"{PAGE.name} is stale: run {Path(__file__).name}.", file=sys.stderr)
+        return 1
     return 0
+
+
+def _told(bi: Path, asked: Question) -> str:
+    """What the command of the page prints."""
+    since = _SINCE if asked.name == "since" else None
+    return f"{asked.text}\n\n{render(answer(bi, asked, since))}"
 
 
 if __name__ == "__main__":

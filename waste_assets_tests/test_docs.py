@@ -118,6 +118,14 @@ def test_what_the_docs_show_is_what_their_commands_print(
     assert compared == {"README.md": 2, "docs/waste.md": 1}[page]
 
 
+def test_the_page_of_questions_has_their_sql_and_the_answers_of_the_sample(
+    printed: Callable[[str], str],
+) -> None:
+    for line in BLOCK.findall((ROOT / "docs/questions.md").read_text("utf-8"))[0].splitlines():
+        printed(line)
+    printed(f"python {ROOT}/docs/generate_questions.py data/demo-account --check")
+
+
 def test_the_queries_in_the_docs_run(printed: Callable[[str], str]) -> None:
     for line in BLOCK.findall((ROOT / "README.md").read_text("utf-8")):
         if "sample data/demo" in line:

@@ -57,9 +57,8 @@ from waste_assets.mart.tables import (
 
 #: What the tables by day are filled with from the lake itself.
 _BY_DAY = ("rules_flags", "judged_flags", "judged_ledger", "haiku_labels")
-#: In this order: each may read what those before it have made.
-_SCRIPTS = (
-    "days.sql",
+#: What tells of all days, in this order: each may read what those before it have made.
+_OF_ALL = (
     "sessions.sql",
     "clusters.sql",
     "remedies.sql",
@@ -210,40 +209,55 @@ def _build(
 ) -> None:
     """Write all tables of a publication into `place`, where a copy of its base may lie."""
     with opened(place / DATABASE) as con:
-        cut = date.min if base is None else first_of(differing(base.stamps, now))
-        names_changed = base is None or base.names != beside.clusters.identity
-        cut_clusters = date.min if names_changed else cut
         con.execute(f"ATTACH '{quoted(facts)}' AS by_day (READ_ONLY)")
         for name in FACTS:
             con.execute(f"CREATE TEMP VIEW {name} AS FROM by_day.{name}")
-        for name in _BY_DAY:
-            view(con, name, lake, SOURCES[name], [day for day in now if day >= cut])
         con.execute(_SHOWN_PROJECT)
         con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
         con.executemany("INSERT INTO facts VALUES (?, ?)", list(told.items()))
         _cluster_names(con, beside.clusters)
-        con.execute(f"SET VARIABLE cut = DATE '{cut}'")
-        con.execute(f"SET VARIABLE cut_clusters = DATE '{cut_clusters}'")
+        cut = date.min if base is None else first_of(differing(base.stamps, now))
+        names_changed = base is None or base.names != beside.clusters.identity
+        for name in _BY_DAY:
+            view(con, name, lake, SOURCES[name], [day for day in now if day >= cut])
         con.begin()
         if base is None:
             con.execute("; ".join(part for table in MART_TABLES for part in _definition(table)))
-        for table in DAY_TABLES:
-            first = cut_clusters if table is CLUSTER_DAYS else cut
-            con.execute(f"DELETE FROM {table.name} WHERE day >= DATE '{first}'")
-        for table in WHOLE_TABLES:
-            con.execute(f"DELETE FROM {table.name}")
-        for script in _SCRIPTS:
-            con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
-        _fill(con, FAULT_SHARES, fault_shares(con.execute("FROM session_faults").fetchall()))
-        ranked, tracked = remedies(con, beside.applied, names=beside.names)
-        _fill(con, REMEDIES, ranked)
-        _fill(con, REMEDY_TRACKING, tracked)
-        _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
-        _label_spend(con, beside.spend.rows)
-        _fill(con, RULE_QUALITY, _quality(con))
+        _tables_of_days(con, cut, date.min if names_changed else cut)
+        _tables_of_all(con, beside)
         con.commit()
         for table in MART_TABLES:
             _export(con, table, place / f"{table.name}.parquet", told)
+
+
+def _tables_of_days(con: duckdb.DuckDBPyConnection, cut: date, cut_clusters: date) -> None:
+    """Write what goes by day, from the days `cut` on."""
+    con.execute(
+        f"SET VARIABLE cut = DATE '{cut}'; SET VARIABLE cut_clusters = DATE '{cut_clusters}'"
+    )
+    for table in DAY_TABLES:
+        first = cut_clusters if table is CLUSTER_DAYS else cut
+        con.execute(f"DELETE FROM {table.name} WHERE day >= DATE '{first}'")
+    _run(con, "days.sql")
+
+
+def _tables_of_all(con: duckdb.DuckDBPyConnection, beside: Beside) -> None:
+    """Write what tells of all days together."""
+    for table in WHOLE_TABLES:
+        con.execute(f"DELETE FROM {table.name}")
+    for script in _OF_ALL:
+        _run(con, script)
+    _fill(con, FAULT_SHARES, fault_shares(con.execute("FROM session_faults").fetchall()))
+    ranked, tracked = remedies(con, beside.applied, names=beside.names)
+    _fill(con, REMEDIES, ranked)
+    _fill(con, REMEDY_TRACKING, tracked)
+    _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
+    _label_spend(con, beside.spend.rows)
+    _fill(con, RULE_QUALITY, _quality(con))
+
+
+def _run(con: duckdb.DuckDBPyConnection, script: str) -> None:
+    con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
 
 
 def _export(
