@@ -27,11 +27,6 @@ from waste_assets_tests.mart.lakes import (
 )
 
 
-@pytest.fixture(scope="module")
-def lakes(tmp_path_factory: pytest.TempPathFactory) -> Lakes:
-    return Lakes.make(tmp_path_factory.mktemp("lakes"), sessions=14, days=5)
-
-
 class Published:
     """A lake that changes, and what is published of it."""
 

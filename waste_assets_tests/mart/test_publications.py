@@ -33,11 +33,6 @@ NAMES = {"waste.duckdb", *(f"{table.name}.parquet" for table in MART_TABLES)}
 
 
 @pytest.fixture(scope="module")
-def lakes(tmp_path_factory: pytest.TempPathFactory) -> Lakes:
-    return Lakes.make(tmp_path_factory.mktemp("lakes"), sessions=4, days=2)
-
-
-@pytest.fixture(scope="module")
 def first(lakes: Lakes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root that has published half of the sessions; the lake has all of them by now."""
     root = tmp_path_factory.mktemp("first")

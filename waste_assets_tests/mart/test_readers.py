@@ -17,9 +17,8 @@ TIMES = 20
 
 
 def test_readers_never_meet_an_error_nor_a_mixed_state_while_twenty_publications_follow(
-    tmp_path: Path,
+    lakes: Lakes, tmp_path: Path
 ) -> None:
-    lakes = Lakes.make(tmp_path, sessions=6, days=3)
     lake, bi, notes = Lake(tmp_path / "data" / "lake"), tmp_path / "data" / "bi", tmp_path / "notes"
     notes.mkdir()
     days: Days = dict.fromkeys(lakes.days, WHOLE)
@@ -39,7 +38,7 @@ def test_readers_never_meet_an_error_nor_a_mixed_state_while_twenty_publications
             publish(lake, bi, TODAY)
             told = rows(bi)
             (publication,) = (row[1] for row in told["meta"] if row[0] == "publication")
-            usd = sum(float(row[-1] or 0) for row in told["daily_usage"])  # type: ignore[arg-type]
+            usd = sum(float(row[-1] or 0) for row in told["daily_usage"])
             published[publication] = [len(told["flags"]), usd]
             if number in (0, TIMES // 2):
                 wait_for_all(notes, readers)
