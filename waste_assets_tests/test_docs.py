@@ -265,6 +265,14 @@ def test_the_readme_has_its_picture_and_it_is_small() -> None:
     assert (ROOT / picture).stat().st_size < 200_000
 
 
+def test_the_page_of_questions_has_their_sql_and_the_answers_of_the_sample(
+    printed: Callable[[str], str],
+) -> None:
+    for line in BLOCK.findall((ROOT / "docs/questions.md").read_text("utf-8"))[0].splitlines():
+        printed(line)
+    printed(f"python {ROOT}/docs/generate_questions.py data/demo-account --check")
+
+
 def test_the_queries_in_the_docs_run(printed: Callable[[str], str]) -> None:
     for line in demo_commands():
         printed(line)

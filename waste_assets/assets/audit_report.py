@@ -7,6 +7,7 @@ import dagster as dg
 from waste_assets.assets.described import OWNERS
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.report.serve import ADDRESS
+from waste_assets.mart.publications import current
 from waste_assets.report.site import write_report
 from waste_assets.resources.data_root import DataRoot
 
@@ -30,7 +31,9 @@ def audit_report(
     context: dg.AssetExecutionContext, data_root: DataRoot
 ) -> dg.MaterializeResult[None]:
     """Write `report/index.html` and `report/sessions/`."""
-    written = write_report(data_root.lake, data_root.bi, data_root.report, data_root.calendar)
+    written = write_report(
+        data_root.lake, current(data_root.bi), data_root.report, data_root.calendar
+    )
     waste = written.told["waste"]
     figures = {
         "spent_usd": waste["usd_spent"],

@@ -89,6 +89,19 @@ class Lake:
         except FileNotFoundError:
             return {}
 
+    def stamps(self, table: Table) -> dict[date, str]:
+        """Of each day that the table holds, which file that is: another partition, another stamp.
+
+        Told without opening one. A partition that was written again has another stamp, though
+        it may hold the same rows.
+        """
+        found = {}
+        for day in self.days(table):
+            with contextlib.suppress(FileNotFoundError):
+                stat = self.part(table, day).stat()
+                found[day] = f"{stat.st_ino}.{stat.st_size}.{stat.st_mtime_ns}"
+        return found
+
     def open(self, table: Table, day: date) -> PartitionWriter:
         """A partition under construction; the caller commits or discards it."""
         return PartitionWriter(self.part(table, day), table)

@@ -1,0 +1,79 @@
+"""Readers read while the pipeline publishes: no error, and never a mixture of two publications."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+from waste_assets.lake.lake import Lake
+from waste_assets.mart.publish import publish
+from waste_assets_tests.mart.lakes import TODAY, WHOLE, Days, Lakes, rows
+from waste_assets_tests.mart.reading import READERS, read_on
+
+TIMES = 20
+
+
+def test_readers_never_meet_an_error_nor_a_mixed_state_while_twenty_publications_follow(
+    lakes: Lakes, tmp_path: Path
+) -> None:
+    lake, bi, notes = Lake(tmp_path / "data" / "lake"), tmp_path / "data" / "bi", tmp_path / "notes"
+    notes.mkdir()
+    days: Days = dict.fromkeys(lakes.days, WHOLE)
+    lakes.lay_out(lake, {}, days)
+    publish(lake, bi, TODAY)
+    context = multiprocessing.get_context("spawn")
+    readers = {name: context.Process(target=read_on, args=(name, bi, notes)) for name in READERS}
+    for reader in readers.values():
+        reader.start()
+    published = {}
+    try:
+        for number in range(TIMES):
+            chance = random.Random(number)
+            wanted = lakes.another(days, chance)
+            lakes.lay_out(lake, days, wanted)
+            days = wanted
+            publish(lake, bi, TODAY)
+            told = rows(bi)
+            (publication,) = (row[1] for row in told["meta"] if row[0] == "publication")
+            usd = sum(float(row[-1] or 0) for row in told["daily_usage"])
+            published[publication] = [len(told["flags"]), usd]
+            if number in (0, TIMES // 2):
+                wait_for_all(notes, readers)
+        wait_for_all(notes, readers)
+    finally:
+        (notes / "stop").touch()
+        for reader in readers.values():
+            reader.join(60)
+    for name in READERS:
+        told = json.loads((notes / f"{name}.json").read_text())
+        assert told["errors"] == [], name
+        seen = {one: found for one, found in told["seen"].items() if one}
+        assert len(seen) >= 4, name
+        for publication, found in seen.items():
+            # Always the same, and what was published.
+            assert len(found) == 1
+            if publication in published:
+                assert found[0][0] == published[publication][0]
+                assert abs(found[0][1] - published[publication][1]) < 1e-6
+    assert len(published) > TIMES / 2
+
+
+def wait_for_all(notes: Path, readers: dict[str, object]) -> None:
+    """Until each reader has read once more: however slow the machine, all of them take part."""
+    before = {name: reads(notes, name) for name in readers}
+    until = time.monotonic() + 60
+    while any(reads(notes, name) <= before[name] for name in readers):
+        assert time.monotonic() < until, "a reader does not read"
+        if any((notes / f"{name}.json").exists() for name in readers):
+            return
+        time.sleep(0.02)
+
+
+def reads(notes: Path, name: str) -> int:
+    try:
+        return int((notes / f"{name}.reads").read_text())
+    except (OSError, ValueError):
+        return 0
