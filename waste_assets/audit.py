@@ -20,6 +20,7 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 
 #: A file may show a day in its middle only once it is known line by line.
 _ROUNDS = 3
+#: What the processes work with, stage after stage.
+_WORK = (
+    "waste_assets.transcripts.facts",
+    "waste_assets.accounting.turns",
+    "waste_assets.detectors.flags",
+    "waste_assets.clusters.stage",
+)
 #: What this process writes on its streams is for whoever called it; events tell the rest. Each
 #: capture of a step would start a process or two.
 _NO_CAPTURE = {
@@ -299,6 +307,9 @@ def _execute(
 ) -> None:
     """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
+    if days and made.changed_bytes >= WORTH_PROCESSES:
+        # They import what they need while this process imports Dagster.
+        start_early(_WORK)
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
     with large_imports():

@@ -41,6 +41,8 @@ class Plan:
     publish: bool = False
     #: The report is not made from what the BI files hold, or will be.
     report: bool = False
+    #: What has to be read of the sources: the sizes of the files that have changed.
+    changed_bytes: int = 0
     #: Identity of the state of the sources that led to this plan.
     mark: str = ""
     #: What was known of the source files, by path.
@@ -77,6 +79,7 @@ def plan(
     sessions = {e.transcript.split("/", 1)[0]: min(e.days) for e in catalog.values() if e.days}
     for file in files:
         if file.path in changed:
+            made.changed_bytes += file.size
             made.days |= _peek(file, catalog.get(file.path), calendar, sessions)
     known = [file for file in files if file.path not in changed]
     made.days |= archive.stale_days(known, catalog, holdings.contents)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Set
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+
+if TYPE_CHECKING:
+    from waste_assets.labels.subjects import Subject
 
 
 @click.command()
@@ -52,17 +58,28 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
 
 
 def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: bool) -> str:
+    from waste_assets.detectors.flag import Settings as DetectorSettings
     from waste_assets.labels import evaluate as scoring
+    from waste_assets.labels.judged import gathered
     from waste_assets.labels.recorded import RecordedAnswers
     from waste_assets.labels.store import LabelStore
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
+    from waste_assets.settings import Settings
+
+    given, lake = Settings.from_environment(), Lake(data_root / "lake")
+    settings = DetectorSettings(given.prefix_budget, given.result_cap)
+
+    def to_judge(days: Set[date]) -> Iterator[Subject]:
+        for portion in gathered(lake, days, settings, given.audit_sample):
+            for found in portion:
+                yield from found.subjects
 
     known = scoring.read_known(gold)
     state = State(data_root)
     try:
         answers = RecordedAnswers.read(recorded) if recorded else LabelStore(state)
-        found = scoring.evaluate_labels(Lake(data_root / "lake"), known, answers)
+        found = scoring.evaluate_labels(lake, known, answers, given.labels.judge, to_judge)
     finally:
         state.close()
     if known and not found.items:

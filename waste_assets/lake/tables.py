@@ -673,7 +673,10 @@ HAIKU_LABELS = Table(
         Column("evidence", pa.string(), "Why, in the labeler's words."),
         Column("confidence", LABEL, "high, medium or low, as the model says; NULL for others."),
         Column(
-            "question_key", pa.string(), "Under which name an answer is kept; NULL: no question."
+            "question_key",
+            pa.string(),
+            "Under which name an answer is kept; NULL: no question, or none that could be asked "
+            "or had been answered when the day was built.",
         ),
         Column("session_id", LABEL, "Session; NULL for failures, which lie in several."),
         Column("response_id", LABEL, "The response where it shows."),

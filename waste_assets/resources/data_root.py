@@ -80,13 +80,16 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
         try:
             file = Path(self.labels_file) if self.labels_file else self.root / LABELS_FILE
             store, judge = LabelStore(state), haiku or Haiku()
+            send = None
+            if run_id is not None and judge.why_off is None:
+                send = judge.sender(self.lake, store, run_id)
             yield Labelling.of(
                 state,
                 file,
                 self.audit_sample,
                 judge=judge.judge,
                 answers=store,
-                send=judge.sender(self.lake, store, run_id) if run_id else None,
+                send=send,
                 is_synthetic=judge.is_synthetic,
             )
         finally:
