@@ -58,7 +58,9 @@ def main() -> None:
         number, counts, trouble = _one((given.seed, given.only))
         sys.exit(trouble or print(counts))
     started, whole, failed = time.monotonic(), Counts(), 0
-    with ProcessPoolExecutor(given.processes, initializer=_prepare, initargs=(given.corpora,)) as pool:
+    with ProcessPoolExecutor(
+        given.processes, initializer=_prepare, initargs=(given.corpora,)
+    ) as pool:
         numbers = count()
         while whole.damaged < given.lines and failed < 20:
             # As many as are likely to be wanted yet; rounds differ.
@@ -70,16 +72,19 @@ def main() -> None:
                     failed += 1
                     print(f"Round {number}: {trouble}", flush=True)
             seconds = time.monotonic() - started
-            print(f"{whole.damaged:,} damaged lines in {whole.rounds:,} rounds, {seconds:.0f} s", flush=True)
+            print(
+                f"{whole.damaged:,} damaged lines in {whole.rounds:,} rounds, {seconds:.0f} s",
+                flush=True,
+            )
     print(
-        f"{whole.lines:,} lines archived: {whole.decoded:,} read (of these {whole.repaired:,} repaired), "
-        f"{whole.quarantined:,} set aside, none unaccounted for."
+        f"{whole.lines:,} lines archived: {whole.decoded:,} read (of these {whole.repaired:,} "
+        f"repaired), {whole.quarantined:,} set aside, none unaccounted for."
     )
     for reason, number in whole.reasons.most_common():
         print(f"{number:>9,}  {reason}")
     print(
-        f"{whole.responses_held:,} responses beside the damage and {whole.neighbour_rows:,} rows of "
-        f"neighbours as they were. {failed} rounds failed."
+        f"{whole.responses_held:,} responses beside the damage and {whole.neighbour_rows:,} rows "
+        f"of neighbours as they were. {failed} rounds failed."
     )
     sys.exit(1 if failed else 0)
 

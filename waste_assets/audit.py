@@ -20,6 +20,7 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.redaction import redact
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -353,7 +354,9 @@ def _innermost(error: Any) -> str:
         error = error.cause
     lines = [line for line in str(error.message).strip().splitlines() if line.strip()]
     # A worker's error brings its traceback along; its last line is the error itself.
-    return lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
+    told = lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
+    # It may quote what it failed on.
+    return redact(told)
 
 
 def _nothing(roots: list[Path], unlisted: list[tuple[str, str]]) -> str:

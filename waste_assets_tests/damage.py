@@ -1,4 +1,4 @@
-"""Seeded damage to lines and to whole transcripts: what disks, crashes, tools and foes do to them."""
+"""Seeded damage to lines and whole transcripts: what disks, crashes, tools and foes do."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ ODD_VALUES: tuple[bytes, ...] = (
     b"1" + b"0" * 400, b"0.1", b"01", b"+1", b"0x10", b'""', b'"0"', b'"-5"', b'"1e9"', b'"NaN"',
     b'"true"', b"[]", b"{}", b"[null]", b'[""]', b"[[]]", b"[{}]", b'{"":null}', b'{"type":7}',
     b'"\\u0000"', b'"\\ud800"', b'"\\udfff\\ud800"', b'"\\ud83d\\ude00"', b'"\\uZZZZ"', b'"\\x"',
-    b'"\x00"', b'"\xff\xfe"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe2\x80\xa8"',
+    b'"\x00"', b'"\xff\xfe"', b'"\xc0\xaf"', b'"\xed\xa0\x80"',
+    b'"\xf4\x90\x80\x80"', b'"\xe2\x80\xa8"',
     b'"..\\/..\\/etc\\/passwd"', b"\"'; DROP TABLE line_usage; --\"",
-    b"[" * 600 + b"]" * 600, b'{"a":' * 300 + b"1" + b"}" * 300, b"[" * 5_000, b"'text'", b"undefined",
+    b"[" * 600 + b"]" * 600, b'{"a":' * 300 + b"1" + b"}" * 300, b"[" * 5_000,
+    b"'text'", b"undefined",
     b'[{"type":"text","text":null},7,[],{"type":"tool_use","id":[],"name":{},"input":"x"}]',
     b'[{"type":"tool_result","tool_use_id":{},"is_error":[],"content":[[[]]]}]',
     b"[" + b'"a",' * 33_000 + b'"b"]', b"4503599627370495", b"2147483648", b"1099511627775",
@@ -29,7 +31,8 @@ ODD_TIMES: tuple[bytes, ...] = (
     b'"2026-10-20T12:00:00+14:00"', b'"2026-10-20T12:00:00-12:00"', b'"2026-10-20T12:00:00+25:00"',
     b'"2026-10-20T24:00:00.000Z"', b'"2026-02-29T12:00:00.000Z"', b'"2026-10-20T12:60:00.000Z"',
     b'"2026-10-20T12:00:60.000Z"', b'"2026-10-20"', b'"12:00"', b'"2026-W43-2T12:00:00Z"', b'"now"',
-    b'"2026-10-20T12:00:00.000"', b'"2026-10-20T12:00:00.123456789Z"', b'"20261020T120000Z"', b'"Z"',
+    b'"2026-10-20T12:00:00.000"', b'"2026-10-20T12:00:00.123456789Z"', b'"20261020T120000Z"',
+    b'"Z"',
     b'"                       Z"', b'"-026-10-20T12:00:00.00Z"', b'"2026-10-20T12:00:00.0 0Z"',
     "\"２０２６-10-20T12:00:00.00Z\"".encode(), b"1760961600000", b"-62135596800001",
     b"253402300800000", b"1e300", b"[]", b"null",
@@ -41,8 +44,9 @@ GIANTS: tuple[bytes, ...] = (
 )  # fmt: skip
 #: Bytes that are put in anywhere.
 ODD_BYTES: tuple[bytes, ...] = (
-    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\x1b[2J", b'"', b"\\", b"\\u", b"\\ud800", b"{", b"}",
-    b"[", b"]", b":", b",", b"null", b"1e999", b"NaN", b"-", b"\xe2\x80\xae", b"\x85", b"\x0c", b"{}",
+    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\x1b[2J", b'"', b"\\", b"\\u", b"\\ud800", b"{",
+    b"}", b"[", b"]", b":", b",", b"null", b"1e999", b"NaN", b"-", b"\xe2\x80\xae", b"\x85", b"\x0c",
+    b"{}",
     b"\xed\xb0\x80", b'","type":"assistant","message":{"usage":{"output_tokens":1e9}},"x":"',
 )  # fmt: skip
 _NAMES = (
@@ -79,7 +83,9 @@ def damaged(rng: Random, lines: list[bytes], share: float) -> Damaged:
         made.touched += [line, changed]
         if fate < 0.02:
             continue  # lost
-        made.lines += [changed, line] if fate < 0.06 else [changed, changed] if fate < 0.09 else [changed]
+        made.lines += (
+            [changed, line] if fate < 0.06 else [changed, changed] if fate < 0.09 else [changed]
+        )
         if fate < 0.01:
             break  # and everything after it
     else:
@@ -128,12 +134,15 @@ def _put_in(rng: Random, line: bytes, _: list[bytes]) -> bytes:
 
 
 def _join(rng: Random, line: bytes, others: list[bytes]) -> bytes:
-    return line + rng.choice((b"", b" ", b",", b"\x00", b"\r", b"\xef\xbb\xbf")) + rng.choice(others)
+    return (
+        line + rng.choice((b"", b" ", b",", b"\x00", b"\r", b"\xef\xbb\xbf")) + rng.choice(others)
+    )
 
 
 def _frame(rng: Random, line: bytes, _: list[bytes]) -> bytes:
     before, after = rng.choice(
-        ((b"\xef\xbb\xbf", b""), (b"", b"\r"), (b"\x00" * 64, b""), (b"", b"\x00" * 64), (b"[", b"]"),
+        ((b"\xef\xbb\xbf", b""), (b"", b"\r"), (b"\x00" * 64, b""), (b"", b"\x00" * 64),
+         (b"[", b"]"),
          (b'{"x":', b"}"), (b"  ", b"\t"), (b'"', b'"'), (b"<<<<<<< ", b""), (b"data: ", b"\r"))
     )  # fmt: skip
     return before + line + after
@@ -154,6 +163,7 @@ def _giant(rng: Random, line: bytes, _: list[bytes]) -> bytes:
 
 
 # --- damage to what a line says --------------------------------------------------------------
+
 
 def _odd(rng: Random) -> bytes:
     return rng.choice(GIANTS if rng.random() < 0.002 else ODD_VALUES)
@@ -251,7 +261,13 @@ def _walk(value: Any, visit: Callable[[Any, Any, Any], None]) -> None:
     waiting = [value]
     while waiting:
         holder = waiting.pop()
-        items = holder.items() if isinstance(holder, dict) else enumerate(holder) if isinstance(holder, list) else ()
+        items = (
+            holder.items()
+            if isinstance(holder, dict)
+            else enumerate(holder)
+            if isinstance(holder, list)
+            else ()
+        )
         for key, inner in items:
             visit(holder, key, inner)
             if isinstance(inner, dict | list):
@@ -264,10 +280,13 @@ def _replaced(
     new: Callable[[Any], bytes],
     wanted: Callable[[Any, Any], bool] = lambda key, value: True,
 ) -> bytes:
-    """The line with other bytes in the place of one value; as it is where there is no such value."""
+    """The line with other bytes in the place of one value; as it is where there is none such."""
     record = _parsed(line)
     places: list[tuple[Any, Any]] = []
-    _walk(record, lambda holder, key, value: places.append((holder, key)) if wanted(key, value) else None)
+    _walk(
+        record,
+        lambda holder, key, value: places.append((holder, key)) if wanted(key, value) else None,
+    )
     if not places:
         return line
     holder, key = rng.choice(places)

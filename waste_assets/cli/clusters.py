@@ -14,6 +14,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.group()
@@ -40,9 +41,7 @@ def clusters_list(data_root: Path, as_of: datetime | None, as_json: bool) -> Non
         from waste_assets.clusters.listing import listed, render
 
         found = listed(lake, state, options.day(as_of))
-    click.echo(
-        json.dumps([asdict(one) for one in found], default=str) if as_json else render(found)
-    )
+    echo(json.dumps([asdict(one) for one in found], default=str) if as_json else render(found))
 
 
 @clusters.command("show")
@@ -55,7 +54,7 @@ def clusters_show(cluster: str, data_root: Path, as_of: datetime | None) -> None
         from waste_assets.clusters.listing import parts, render_parts
 
         found = parts(lake, state, cluster, options.day(as_of))
-    click.echo(render_parts(found))
+    echo(render_parts(found))
 
 
 @clusters.command("proposals")
@@ -66,7 +65,7 @@ def clusters_proposals(data_root: Path) -> None:
         from waste_assets.clusters.listing import listed, proposals, render_proposals
 
         found = proposals(listed(lake, state))
-    click.echo(render_proposals(found))
+    echo(render_proposals(found))
 
 
 @clusters.command("merge")
@@ -109,10 +108,10 @@ def clusters_history(data_root: Path) -> None:
         from waste_assets.clusters.listing import render_history
 
         decided, migrations = registry.aliases(), registry.migrations()
-    click.echo(render_history(decided))
+    echo(render_history(decided))
     for migration in migrations:
         for lost in migration.lost:
-            click.echo(
+            echo(
                 f"{migration.at[:19]}  lost   {lost.cluster_id}: {lost.occurrences:,} calls, "
                 f"{lost.overlap:.0%} of them now in {lost.mostly_in}"
             )
@@ -139,7 +138,7 @@ def _published_later(data_root: Path, told: str) -> None:
     from waste_assets.unchanged import forget
 
     forget(data_root.absolute())
-    click.echo(f"{told} `waste-assets audit` publishes it.")
+    echo(f"{told} `waste-assets audit` publishes it.")
 
 
 def _user() -> str:

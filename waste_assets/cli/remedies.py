@@ -10,6 +10,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import faults
+from waste_assets.cli.terminal import echo
 
 
 @click.group(invoke_without_command=True)
@@ -26,7 +27,7 @@ def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool)
         from waste_assets.report.remedies import read_remedies, render
 
         told = read_remedies(data_root.absolute() / "bi")
-    click.echo(json.dumps(told, default=str) if as_json else render(told, limit))
+    echo(json.dumps(told, default=str) if as_json else render(told, limit))
 
 
 @remedies.command()
@@ -55,4 +56,4 @@ def applied(
         note_applied(root, remedy_id, on, project, withdrawn=withdrawn)
     what = "withdrawn" if withdrawn else "applied"
     where = f" in {project}" if project else ""
-    click.echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")
+    echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")

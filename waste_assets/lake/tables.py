@@ -12,7 +12,7 @@ from functools import cached_property
 import pyarrow as pa
 
 #: Bumped when a table changes shape; a data root of a newer schema is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 #: Text that repeats from row to row: written dictionary-encoded, read back as text.

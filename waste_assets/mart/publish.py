@@ -49,6 +49,7 @@ from waste_assets.mart.tables import (
     REMEDY_TRACKING,
     RULE_QUALITY,
 )
+from waste_assets.redaction import redact
 
 _SOURCES = {
     "turns": PARSED_TURNS,
@@ -64,6 +65,9 @@ _SOURCES = {
     "text_sizes": TEXT_SIZES,
     "failure_clusters": FAILURE_CLUSTERS,
 }
+#: Columns with names of files.
+_FILES = ("transcript", "last_transcript")
+_NAMED_BY_CLAUDE = r"([0-9a-f-]{36}|([0-9a-f-]{36}/subagents/)?agent-[0-9a-f]+)\.jsonl"
 #: In this order: each may read what those before it have made.
 _SCRIPTS = (
     "mart.sql",
@@ -170,10 +174,32 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -
         con.execute(f"CREATE TEMP TABLE {name} ({_columns(table)}, day DATE)")
         return
     listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
-    con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
-        "hive_partitioning = true, hive_types = {'day': DATE})"
-    )
+    rows = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
+    columns = [column for column in _FILES if column in table.column_names]
+    replaced = [
+        f"coalesce((SELECT shown FROM hidden_files WHERE file = {column}), {column}) AS {column}"
+        for column in columns
+        if _hide(con, rows, column)
+    ]
+    chosen = f"* REPLACE ({', '.join(replaced)})" if replaced else "*"
+    con.execute(f"CREATE TEMP VIEW {name} AS SELECT {chosen} FROM {rows}")
+
+
+def _hide(con: duckdb.DuckDBPyConnection, rows: str, column: str) -> bool:
+    """Note how files are shown whose names hold a secret or say who somebody is.
+
+    Whoever named a file may have put anything into its name; Claude Code puts nothing into it.
+    """
+    con.execute("CREATE TEMP TABLE IF NOT EXISTS hidden_files (file VARCHAR, shown VARCHAR)")
+    named = con.execute(
+        f"SELECT DISTINCT {column} FROM {rows} WHERE NOT regexp_full_match({column}, $standard)",
+        {"standard": _NAMED_BY_CLAUDE},
+    ).fetchall()
+    hidden = [(file, shown) for (file,) in named if (shown := redact(file)) != file]
+    if hidden:
+        known = "SELECT file FROM hidden_files"
+        con.executemany(f"INSERT INTO hidden_files SELECT $1, $2 WHERE $1 NOT IN ({known})", hidden)
+    return bool(hidden)
 
 
 def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:

@@ -7,16 +7,16 @@ several lines (copies, conversations, results and their calls) happens later, in
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from os.path import commonprefix
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import numpy as np
@@ -35,6 +35,7 @@ from waste_assets.lake.tables import (
     RAW_SESSIONS,
     Table,
 )
+from waste_assets.redaction import without_secrets
 from waste_assets.transcripts.archive import contents
 from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
@@ -288,7 +289,7 @@ class _Facts:
             if _says_nothing(kind, line):
                 counts.decoded += 1
                 continue
-            here = _Context(transcript, number, 0, ts, session, "main", project)
+            here = _Context(transcript, number, 0, ts, _name(session), "main", _name(project))
             try:
                 record = fast_record(line)
             except REFUSED:
@@ -314,7 +315,7 @@ class _Facts:
             if kind in _SPARED and _says_nothing(kind, piece.data[start:end]):
                 counts.decoded += 1
                 continue
-            here = _Context(transcript, number, 0, ts, session, "main", project)
+            here = _Context(transcript, number, 0, ts, _name(session), "main", _name(project))
             self._line(record, piece.data[start:end], here, counts, file.path)
         self._pack()
 
@@ -381,9 +382,9 @@ class _Facts:
 
     def _record(self, record: Record, here: _Context) -> None:
         if record.sessionId:
-            here.session = record.sessionId
+            here.session = _name(record.sessionId)
         here.uuid = record.uuid
-        here.agent = self._agent(record)
+        here.agent = _name(self._agent(record))
         if record.type == "progress":
             self._progress(record, here)
             return
@@ -433,7 +434,7 @@ class _Facts:
         # The time is the line's own: a record from before midnight in a line from after it would
         # belong to a day that does not hold it.
         here.from_progress = True
-        here.agent = data.agentId or here.agent
+        here.agent = _name(data.agentId) or here.agent
         here.uuid = inner.uuid
         like = Record(
             type=inner.type,
@@ -486,8 +487,8 @@ class _Facts:
                 here.part,
                 here.ts,
                 here.project,
-                message.model,
-                message.stop_reason,
+                _name(message.model),
+                _name(message.stop_reason),
                 bool(record.isSidechain),
                 is_copy,
                 here.from_progress,
@@ -499,13 +500,13 @@ class _Facts:
                 count(usage.output_tokens),
                 known(details.thinking_tokens) if details else None,
                 _small(server.web_search_requests) or 0 if server else 0,
-                usage.speed,
-                usage.inference_geo,
-                usage.service_tier,
+                _name(usage.speed),
+                _name(usage.inference_geo),
+                _name(usage.service_tier),
                 msgspec.json.encode(iterations).decode() if tell else None,
-                record.effort,
+                _name(record.effort),
                 _miss_reason(message),
-                record.version,
+                _name(record.version),
             )
         )
 
@@ -519,7 +520,7 @@ class _Facts:
                 len(raw),
                 response_id=response_id,
                 tool_use_id=block.id,
-                tool_name=block.name,
+                tool_name=_name(block.name),
                 target=_target(told),
                 input_hash=_hash(raw),
                 excerpt=_beginning(raw),
@@ -592,9 +593,9 @@ class _Facts:
             file_lines=_small(shown.totalLines if todos is None else todos[0]),
             added_lines=added if todos is None else todos[1],
             removed_lines=removed,
-            denial=record.toolDenialKind,
+            denial=_name(record.toolDenialKind),
             web_searches=_small(outcome.searchCount),
-            subagent=outcome.agentId,
+            subagent=_name(outcome.agentId),
             subagent_tokens=known(outcome.totalTokens),
         )
         if reminders:
@@ -618,7 +619,7 @@ class _Facts:
                 "attachment",
                 _chars(rest),
                 subtype=kind,
-                target=_name(rest),
+                target=_source(rest),
                 content_hash=_hash(content),
             )
 
@@ -630,7 +631,7 @@ class _Facts:
                     here.transcript,
                     here.line_no,
                     _sane(record.startTime),
-                    model,
+                    _name(model),
                     count(cost.inputTokens),
                     count(cost.outputTokens),
                     count(cost.cacheReadInputTokens),
@@ -786,8 +787,20 @@ def _response_id(message: Message, record: Record, here: _Context) -> str:
         # lines of one response agree about its prompt, and differ in their timestamps.
         usage = message.usage or Usage()
         prompt = count(usage.input_tokens) + count(usage.cache_read_input_tokens)
-        return f"{here.session}:{here.agent}:{name}:{record.requestId or prompt}"
+        return _name(f"{here.session}:{here.agent}:{name}:{record.requestId or prompt}")
     return record.uuid or f"{here.transcript}:{here.line_no}:{here.part}"
+
+
+@overload
+def _name(text: str) -> str: ...
+@overload
+def _name(text: str | None) -> str | None: ...
+def _name(text: str | None) -> str | None:
+    """A name without secrets: names are told everywhere, unlike what was said and done."""
+    return text and _known_name(text)
+
+
+_known_name = lru_cache(maxsize=65_536)(without_secrets)
 
 
 def _sane(value: int | None) -> int | None:
@@ -832,7 +845,7 @@ def _text_hash(text: str) -> str:
 def _miss_reason(message: Message) -> str | None:
     diagnostics = message.diagnostics
     reason = diagnostics.cache_miss_reason if diagnostics else None
-    return reason.type if reason else None
+    return _name(reason.type) if reason else None
 
 
 def _input(raw: bytes) -> ToolInput:
@@ -948,7 +961,7 @@ def _opening(reminder: str) -> str | None:
     return text[:_OPENING_CHARS] or None
 
 
-def _name(attachment: dict[str, Any]) -> str | None:
+def _source(attachment: dict[str, Any]) -> str | None:
     """Which file, hook or server an attachment comes from; None where it does not say."""
     added = attachment.get("addedNames")
     names = [attachment.get(field) for field in _NAMES]
