@@ -45,8 +45,8 @@ GIANTS: tuple[bytes, ...] = (
 #: Bytes that are put in anywhere.
 ODD_BYTES: tuple[bytes, ...] = (
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\x1b[2J", b'"', b"\\", b"\\u", b"\\ud800", b"{",
-    b"}", b"[", b"]", b":", b",", b"null", b"1e999", b"NaN", b"-", b"\xe2\x80\xae", b"\x85", b"\x0c",
-    b"{}",
+    b"}", b"[", b"]", b":", b",", b"null", b"1e999", b"NaN", b"-", b"\xe2\x80\xae", b"\x85",
+    b"\x0c", b"{}",
     b"\xed\xb0\x80", b'","type":"assistant","message":{"usage":{"output_tokens":1e9}},"x":"',
 )  # fmt: skip
 _NAMES = (

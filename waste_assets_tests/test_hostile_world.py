@@ -47,7 +47,7 @@ SECRETS = {
     "aws": "AKIA" + "IOSF7ODN" + "N7EXAMPQ",
     "slack": "xox" + "b-" + "123456789012-" * 2 + "AbCdEfGhIjKlMnOpQrStUvWx",
     "password": "hunter2-" + "Tr0ub4dor",
-    "jwt": "eyJ" + "hbGciOiJIUzI1NiJ9" + ".eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0" + "." + "dozjgNryP4J3" * 3,
+    "jwt": "eyJ" + "hbGciOiJIUzI1NiJ9" + ".eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0." + "dozjgNryP4J3" * 3,
 }  # fmt: skip
 #: How they stand in texts.
 TOLD = {
@@ -234,18 +234,15 @@ def test_no_secret_is_in_a_bi_table(world: World) -> None:
     found = []
     with duckdb.connect(str(world.data / "bi" / "waste.duckdb"), read_only=True) as con:
         for (table,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-            (told,) = con.execute(
-                f"SELECT string_agg(t::VARCHAR, ' ') FROM {table} AS t"
-            ).fetchone()
+            told = str(con.execute(f"FROM {table}").fetchall())
             found += [(table, name) for name, value in SECRETS.items() if value in told]
     assert found == []
 
 
 def test_of_the_state_database_only_the_names_of_files_may_hold_one(world: World) -> None:
     with sqlite3.connect(world.data / "state.db") as con:
-        tables = [
-            name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
+        listed = con.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        tables = [name for (name,) in listed]
         assert "source_files" in tables
         found = [
             (table, name)
@@ -273,12 +270,6 @@ def test_nothing_that_is_printed_acts(world: World) -> None:
 
 
 def test_no_name_led_out_of_the_data_root(world: World) -> None:
-    assert {p.name for p in world.home.iterdir()} <= {
-        "source",
-        "data",
-        ".cache",
-        ".config",
-        ".local",
-    }
+    assert {p.name for p in world.home.iterdir()} <= {"source", "data", "watch", ".cache"}
     assert not Path("/tmp/waste-assets-was-here").exists()
     assert {p.name for p in world.data.iterdir()} >= {"lake", "bi", "report", "dagster"}
