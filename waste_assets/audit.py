@@ -20,7 +20,7 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
-from waste_assets.redaction import redact
+from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -252,7 +252,7 @@ def _files(
         "found": len(found) + len(unlisted),
         "read": len(read),
         "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
-        "unreadable": [*unlisted, *missing],
+        "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 
 

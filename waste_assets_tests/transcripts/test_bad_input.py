@@ -146,7 +146,8 @@ CASES: dict[str, Case] = {
         call(b'{"x":' + b"[" * 490 + rb'"\ud800"' + b"]" * 490 + b"}"), REPAIRED, (50,)
     ),
     "700 deep in a result": Case(
-        as_line(result(content="HERE")).replace(b'"HERE"', b"[" * 700 + b'"x"' + b"]" * 700), DECODED
+        as_line(result(content="HERE")).replace(b'"HERE"', DEEP[:700] + b'"x"' + DEEP[-700:]),
+        DECODED,
     ),
     "700 deep in a message": Case(
         as_line(answer(content=[{"type": "x", "content": "HERE"}]))
