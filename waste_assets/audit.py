@@ -21,7 +21,8 @@ from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
 from waste_assets.processes import WORTH_PROCESSES, start_early
-from waste_assets.settings import Settings
+from waste_assets.redaction import redact, without_secrets
+from waste_assets.settings import FIRST_DAY, Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
 
@@ -214,7 +215,7 @@ def _brought_up_to_date(
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
         told = {
-            "files": _files(found, unlisted, catalog),
+            "files": _files(found, unlisted, catalog, calendar.day_at(datetime.now(UTC))),
             "retention": retention(lake, roots, found, catalog).told(),
         }
         # Where a first audit failed before it published an account, there is none.
@@ -250,7 +251,10 @@ def _within(days: set[date], since: date | None, until: date | None) -> list[dat
 
 
 def _files(
-    found: list[SourceFile], unlisted: list[tuple[str, str]], catalog: dict[str, CatalogEntry]
+    found: list[SourceFile],
+    unlisted: list[tuple[str, str]],
+    catalog: dict[str, CatalogEntry],
+    today: date,
 ) -> dict[str, Any]:
     """How many source files there are, and what has become of them."""
     read = [file for file in found if file.path in catalog]
@@ -259,7 +263,11 @@ def _files(
         "found": len(found) + len(unlisted),
         "read": len(read),
         "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
-        "unreadable": [*unlisted, *missing],
+        # They are of no day that there is: nothing builds it.
+        "misdated": sum(
+            any(not FIRST_DAY <= day <= today for day in catalog[file.path].days) for file in read
+        ),
+        "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 
 
@@ -364,7 +372,9 @@ def _innermost(error: Any) -> str:
         error = error.cause
     lines = [line for line in str(error.message).strip().splitlines() if line.strip()]
     # A worker's error brings its traceback along; its last line is the error itself.
-    return lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
+    told = lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
+    # It may quote what it failed on.
+    return redact(told)
 
 
 def _nothing(roots: list[Path], unlisted: list[tuple[str, str]]) -> str:

@@ -42,8 +42,8 @@ DAYS = [(LAST - timedelta(days=n)).isoformat() for n in (3, 2, 1, 0)]
 class UI:
     """The UI of a data root, and a page of a browser that looks at it."""
 
-    def __init__(self, url: str, page: Any, folder: Path) -> None:
-        self.url, self.page, self.folder = url, page, folder
+    def __init__(self, url: str, page: Any, folder: Path, pid: int) -> None:
+        self.url, self.page, self.folder, self.pid = url, page, folder, pid
 
     def open(self, path: str, text: str) -> None:
         """Go to a page and wait until it shows the text."""
@@ -124,7 +124,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
             )
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.set_default_timeout(PATIENCE * 1_000 / 4)
-            made = UI(f"http://127.0.0.1:{port}", page, folder)
+            made = UI(f"http://127.0.0.1:{port}", page, folder, process.pid)
             until(lambda: answers(made), process)
             yield made
             browser.close()
@@ -159,6 +159,37 @@ def built(ui: UI) -> UI:
     ui.materialise(DAYS[0])
     until(lambda: len(found := ui.runs()) >= 2 and {*found} <= {"SUCCESS", "FAILURE"})
     return ui
+
+
+def listening(pid: int) -> set[tuple[int, str]]:
+    """The TCP ports that a process and its children listen on, with addresses as /proc has them."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    family = {pid}
+    while more := {one for one, parent in parents.items() if parent in family} - family:
+        family |= more
+    sockets = set()
+    for one in family:
+        with suppress(OSError):
+            sockets |= {str(link.readlink()) for link in Path(f"/proc/{one}/fd").iterdir()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                address, _, port = fields[1].rpartition(":")
+                found.add((int(port, 16), address))
+    return found
+
+
+def test_nothing_listens_on_more_than_this_machine_and_files_are_private(ui: UI) -> None:
+    port = int(ui.url.rpartition(":")[2])
+    assert listening(ui.pid) == {(port, "0100007F")}
+    home = ui.folder / "data" / "dagster"
+    assert (home / "history").exists()
+    assert [str(p) for p in (home, *home.rglob("*")) if p.lstat().st_mode & 0o077] == []
 
 
 def test_a_day_and_a_range_are_built_from_the_dialogs(built: UI) -> None:

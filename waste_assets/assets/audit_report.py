@@ -6,8 +6,8 @@ import dagster as dg
 
 from waste_assets.assets.described import OWNERS
 from waste_assets.assets.waste_mart import waste_mart
-from waste_assets.report.serve import ADDRESS
 from waste_assets.mart.publications import current
+from waste_assets.report.serve import ADDRESS
 from waste_assets.report.site import write_report
 from waste_assets.resources.data_root import DataRoot
 

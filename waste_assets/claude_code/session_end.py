@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from waste_assets.faults import Fault
+from waste_assets.inert import without_controls
 
 LOG = "hook.log"
 #: Above this size the log is begun anew, and the old one kept beside it.
@@ -107,6 +108,8 @@ def _logged(told: bytes, data_root: Path, time_zone: str) -> None:
 
 
 def _note(data_root: Path, line: str) -> None:
+    from waste_assets.redaction import redact
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
     place = data_root / LOG
     with suppress(OSError):
@@ -114,7 +117,8 @@ def _note(data_root: Path, line: str) -> None:
         if place.exists() and place.stat().st_size > _LOG_BYTES:
             place.replace(place.with_name(f"{LOG}.old"))
         with place.open("a", encoding="utf-8", errors="replace") as handle:
-            handle.write(f"{now} {' '.join(line.split())}\n")
+            # Somebody will look at it in a terminal.
+            handle.write(f"{now} {without_controls(redact(' '.join(line.split())))}\n")
 
 
 def _seconds(started: float) -> str:

@@ -24,12 +24,16 @@ from waste_assets.cli import (
     sample,
     ui,
 )
+from waste_assets.cli.faults import faults
+from waste_assets.privacy import keep_private
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="waste-assets")
 def commands() -> None:
     """Find the tokens of Claude Code that buy nothing."""
+    with faults():
+        keep_private()
 
 
 for _command in (

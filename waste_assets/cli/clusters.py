@@ -14,6 +14,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.group()
@@ -44,7 +45,7 @@ def clusters_list(data_root: Path, as_of: datetime | None, as_json: bool) -> Non
         # Answers have no past: as of a day clusters are called as the rules call them.
         called = None if as_of else _titles(data_root, lake, state)
         found = listed(lake, state, options.day(as_of), called)
-    click.echo(_as_json(found) if as_json else render(found))
+    echo(_as_json(found) if as_json else render(found))
 
 
 @clusters.command("show")
@@ -58,7 +59,7 @@ def clusters_show(cluster: str, data_root: Path, as_of: datetime | None, as_json
         from waste_assets.clusters.listing import parts, render_parts
 
         found = parts(lake, state, cluster, options.day(as_of))
-    click.echo(_as_json(found) if as_json else render_parts(found))
+    echo(_as_json(found) if as_json else render_parts(found))
 
 
 @clusters.command("proposals")
@@ -70,7 +71,7 @@ def clusters_proposals(data_root: Path, as_json: bool) -> None:
         from waste_assets.clusters.listing import listed, proposals, render_proposals
 
         found = proposals(listed(lake, state))
-    click.echo(_as_json(found) if as_json else render_proposals(found))
+    echo(_as_json(found) if as_json else render_proposals(found))
 
 
 @clusters.command("merge")
@@ -133,12 +134,12 @@ def clusters_history(data_root: Path, as_json: bool) -> None:
                 ("migrations", migrations),
             )
         }
-        click.echo(json.dumps(told, default=str))
+        echo(json.dumps(told, default=str))
         return
-    click.echo(render_history(decided))
+    echo(render_history(decided))
     for migration in migrations:
         for lost in migration.lost:
-            click.echo(
+            echo(
                 f"{migration.at[:19]}  lost   {lost.cluster_id}: {lost.occurrences:,} calls, "
                 f"{lost.overlap:.0%} of them now in {lost.mostly_in}"
             )
@@ -166,9 +167,9 @@ def _published_later(data_root: Path, made: Any, told: str, as_json: bool) -> No
 
     forget(data_root.absolute())
     if as_json:
-        click.echo(json.dumps(asdict(made), default=str))
+        echo(json.dumps(asdict(made), default=str))
     else:
-        click.echo(f"{told} `waste-assets audit` publishes it.")
+        echo(f"{told} `waste-assets audit` publishes it.")
 
 
 def _titles(data_root: Path, lake: Any, state: Any) -> Any:

@@ -13,6 +13,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+from waste_assets.cli.terminal import echo
 
 if TYPE_CHECKING:
     from waste_assets.labels.subjects import Subject
@@ -38,7 +39,7 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
         from waste_assets.labels.evaluate import is_label_gold
 
         if is_label_gold(gold):
-            click.echo(_label_scores(gold, data_root.absolute(), answers, as_json))
+            echo(_label_scores(gold, data_root.absolute(), answers, as_json))
             return
         from waste_assets.detectors.evaluate import read_gold, render
         from waste_assets.detectors.flag import Settings as DetectorSettings
@@ -54,7 +55,7 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
                 f"None of the annotated calls lies in {data_root}: run `waste-assets audit` on "
                 "their transcripts first."
             )
-    click.echo(json.dumps(asdict(found), default=str) if as_json else render(found))
+    echo(json.dumps(asdict(found), default=str) if as_json else render(found))
 
 
 def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: bool) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from waste_assets.faults import Fault
+from waste_assets.inert import for_terminal
 
 EXIT_CHECKS_FAILED, EXIT_USAGE, EXIT_BUDGET = 1, 2, 3
 
@@ -24,6 +25,7 @@ def faults() -> Iterator[None]:
     try:
         yield
     except (Fault, ValueError) as error:
-        raise InputFault(str(error)) from error
+        raise InputFault(for_terminal(str(error))) from error
     except OSError as error:
-        raise InputFault(f"{error.strerror}: {error.filename or 'the data root'}") from error
+        told = f"{error.strerror}: {error.filename or 'the data root'}"
+        raise InputFault(for_terminal(told)) from error

@@ -12,6 +12,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_CHECKS_FAILED, InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.command()
@@ -26,9 +27,9 @@ def archive(transcript: Path, data_root: Path, time_zone: str, as_json: bool) ->
 
         done = archive_session(data_root.absolute(), time_zone, transcript)
     days = ", ".join(done["days"]) or "nothing new"
-    click.echo(json.dumps(done) if as_json else f"{done['files']:,} files archived: {days}.")
+    echo(json.dumps(done) if as_json else f"{done['files']:,} files archived: {days}.")
     for path, reason in done["unreadable"]:
-        click.echo(f"Error: {path}: {reason}", err=True)
+        echo(f"Error: {path}: {reason}", err=True)
     if done["unreadable"]:
         sys.exit(EXIT_CHECKS_FAILED)
 
@@ -86,7 +87,7 @@ def install_hook(
         command = command_for(data_root.absolute(), time_zone)
         change = installed(_read_settings(settings, project), command)
         if change.file.value.get("disableAllHooks") is True:
-            click.echo(f"disableAllHooks is set in {change.file.path}: no hook runs.", err=True)
+            echo(f"disableAllHooks is set in {change.file.path}: no hook runs.", err=True)
         _change_settings(change, yes, as_json, "The hook is installed already.")
 
 
@@ -116,7 +117,7 @@ def _change_settings(change: Any, yes: bool, as_json: bool, nothing: str) -> Non
 
     place, backup = change.file.path, None
     if not as_json:
-        click.echo(change.diff if change.is_needed else f"{nothing} ({place})")
+        echo(change.diff if change.is_needed else f"{nothing} ({place})")
     write = change.is_needed and (yes or (not as_json and _agreed(place)))
     if write:
         backup = write_settings(change.file, change.text)
@@ -129,9 +130,9 @@ def _change_settings(change: Any, yes: bool, as_json: bool, nothing: str) -> Non
             "command": change.command,
             "diff": change.diff,
         }
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     elif write:
-        click.echo(f"Written to {place}" + (f"; as it was: {backup}" if backup else ""))
+        echo(f"Written to {place}" + (f"; as it was: {backup}" if backup else ""))
 
 
 def _agreed(place: Path) -> bool:

@@ -10,6 +10,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import faults
+from waste_assets.cli.terminal import echo
 
 
 @click.command()
@@ -33,18 +34,18 @@ def questions(
         if name is None:
             known = ask.questions()
             if as_json:
-                click.echo(json.dumps([{"name": one.name, "question": one.text} for one in known]))
+                echo(json.dumps([{"name": one.name, "question": one.text} for one in known]))
             else:
                 width = max(len(one.name) for one in known)
-                click.echo("\n".join(f"{one.name:<{width}}  {one.text}" for one in known))
+                echo("\n".join(f"{one.name:<{width}}  {one.text}" for one in known))
             return
         asked = ask.question(name)
         if as_sql:
-            click.echo(asked.sql, nl=False)
+            echo(asked.sql, nl=False)
             return
         told = ask.answer(data_root.absolute() / "bi", asked, options.day(since))
         if as_json:
             shown = {"name": asked.name, "question": asked.text, "rows": told}
-            click.echo(json.dumps(shown, default=str))
+            echo(json.dumps(shown, default=str))
         else:
-            click.echo(f"{asked.text}\n\n{ask.render(told)}")
+            echo(f"{asked.text}\n\n{ask.render(told)}")

@@ -10,6 +10,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import faults
+from waste_assets.cli.terminal import echo
 
 
 @click.group(invoke_without_command=True)
@@ -26,7 +27,7 @@ def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool)
         from waste_assets.report.remedies import read_remedies, render
 
         told = read_remedies(data_root.absolute() / "bi")
-    click.echo(json.dumps(told, default=str) if as_json else render(told, limit))
+    echo(json.dumps(told, default=str) if as_json else render(told, limit))
 
 
 @remedies.command()
@@ -58,7 +59,7 @@ def applied(
     what = "withdrawn" if withdrawn else "applied"
     if as_json:
         noted = {"remedy_id": remedy_id, "status": what, "on": str(on), "project": project}
-        click.echo(json.dumps(noted))
+        echo(json.dumps(noted))
         return
     where = f" in {project}" if project else ""
-    click.echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")
+    echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")

@@ -11,6 +11,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.command()
@@ -39,16 +40,16 @@ def sample(
         truth = _write_sample(directory, sessions, days, seed, options.day(until), odd)
     if as_json:
         told = {"transcripts": truth.transcripts, "lines": truth.lines, "directory": str(directory)}
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
-        click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
+        echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
 
 
 def generated(data_root: Path) -> Path:
     """A sample below the data root, for people who have no transcripts here."""
     directory = data_root / "sample"
     if not directory.exists():
-        click.echo("No transcripts of Claude Code here: using a generated sample.", err=True)
+        echo("No transcripts of Claude Code here: using a generated sample.", err=True)
         _write_sample(directory, 40, 14, 7, None, odd=False)
     return directory
 

@@ -100,6 +100,11 @@ def warnings(told: dict[str, Any]) -> list[str]:
     lines += told.get("alerts_not_sent", ())
     warning = told.get("retention", {}).get("warning")
     lines += [warning] if warning else []
+    if misdated := told["files"].get("misdated"):
+        lines.append(
+            f"Not archived: lines of {counted(misdated, 'file')} that are dated before Claude Code "
+            "or after today. Keep the files: the clock was wrong, or the line is damaged."
+        )
     unreadable = told["files"]["unreadable"]
     lines += [f"Not read: {path} ({reason})." for path, reason in unreadable[:3]]
     if len(unreadable) > 3:
