@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,14 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.lake.in_use import in_use, one_audit
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from waste_assets.lake.catalog import CatalogEntry
     from waste_assets.lake.state import State
     from waste_assets.plan import Plan
@@ -165,6 +169,24 @@ def _brought_up_to_date(
     run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
+    with one_audit(settings.data_root, partial(_tell_waiting, settings)), in_use(settings.data_root):
+        return _settled(settings, since, until, roots, work, run)
+
+
+def _tell_waiting(settings: Settings) -> None:
+    told = f"Another audit of {settings.data_root} is running: waiting until it has ended."
+    print(told, file=sys.stderr, flush=True)
+
+
+def _settled(
+    settings: Settings,
+    since: date | None,
+    until: date | None,
+    roots: list[Path],
+    work: _Work,
+    run: str,
+) -> dict[str, Any]:
+    """The same, for the only audit of the data root."""
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
@@ -315,13 +337,15 @@ def _execute(
     name = "audit" if days else "labels" if label_days else "publish"
     job = definitions(settings, run).resolve_job_def(name)
     built = days or label_days
+    tags = {"waste_assets/started_by": "audit"}
     work.starting += time.perf_counter() - started
     with instance:
+        _end_killed_runs(instance, tags)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags=range_tags(built[0], built[-1]) if built else {},
+            tags=tags | (range_tags(built[0], built[-1]) if built else {}),
         )
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():
@@ -346,6 +370,20 @@ def _execute(
             work.errors.append(_innermost(event.step_failure_data.error))
     if not result.success and not work.errors:
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
+
+
+def _end_killed_runs(instance: DagsterInstance, tags: dict[str, str]) -> None:
+    """Say of the runs of audits that were killed that they have failed.
+
+    While they count as running, the UI would start no other. This is the only audit of the data
+    root, so that none of them is.
+    """
+    from dagster import RunsFilter
+    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+
+    of_audits = RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES, tags=tags)
+    for run in instance.get_runs(of_audits):
+        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def _innermost(error: Any) -> str:

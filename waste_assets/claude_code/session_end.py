@@ -45,6 +45,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
         StateError: the data root cannot be used.
         OSError: the archive cannot be written.
     """
+    from waste_assets.lake.in_use import in_use
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
     from waste_assets.transcripts import archive
@@ -61,7 +62,9 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     first = min(*days, last)
     state = State(data_root)
     try:
-        report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
+        # Whoever audits next has the time to clean up.
+        with in_use(data_root, sweep=False):
+            report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
     finally:
         state.close()
     return {
