@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import time
 import warnings
@@ -21,7 +20,9 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.lake.disk import blamed
 from waste_assets.lake.in_use import in_use, one_audit
+from waste_assets.lake.whole import write_whole
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
@@ -169,7 +170,8 @@ def _brought_up_to_date(
     run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
-    with one_audit(settings.data_root, partial(_tell_waiting, settings)), in_use(settings.data_root):
+    root = settings.data_root
+    with one_audit(root, partial(_tell_waiting, settings)), in_use(root):
         return _settled(settings, since, until, roots, work, run)
 
 
@@ -306,7 +308,7 @@ def prepare_instance(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     # A link to the one at the top of the project: an installed package has it too.
     shipped = Path(str(package_files("waste_assets"))) / "dagster.yaml"
-    shutil.copyfile(shipped, home / "dagster.yaml")
+    write_whole(home / "dagster.yaml", shipped.read_bytes())
     os.environ.update(settings.to_environment(), DAGSTER_HOME=str(home))
     return home
 
@@ -367,7 +369,8 @@ def _execute(
             seconds = event.step_success_data.duration_ms / 1_000
             work.stages[event.step_key] = work.stages.get(event.step_key, 0.0) + seconds
         if event.is_step_failure and event.step_failure_data.error and not blocked:
-            work.errors.append(_innermost(event.step_failure_data.error))
+            told = _innermost(event.step_failure_data.error)
+            work.errors.append(blamed(told, settings.data_root) or told)
     if not result.success and not work.errors:
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from waste_assets.faults import Fault
+from waste_assets.lake.disk import disk_faults
 
 LOG = "hook.log"
 #: Above this size the log is begun anew, and the old one kept beside it.
@@ -96,7 +97,8 @@ def _logged(told: bytes, data_root: Path, time_zone: str) -> None:
         event = json.loads(told)
         session = str(event.get("session_id", session))
         transcript = Path(event["transcript_path"]).expanduser()
-        done = archive_session(data_root, time_zone, transcript)
+        with disk_faults(data_root):
+            done = archive_session(data_root, time_zone, transcript)
         days = ", ".join(done["days"]) or "nothing new"
         outcome = f"archived {done['files']} files ({days}), {_seconds(started)}"
         outcome += "".join(f"; {path}: {reason}" for path, reason in done["unreadable"])

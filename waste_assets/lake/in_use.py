@@ -12,11 +12,16 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
+
+from waste_assets.faults import Fault
+from waste_assets.lake.disk import DiskFault, blamed
 
 #: `.<name>.<process>.<eight digits>`, and what SQLite and DuckDB put beside a file of theirs.
 _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}(?:\.wal|\.tmp|-journal|-wal|-shm)?")
@@ -35,7 +40,7 @@ def in_use(data_root: Path, *, sweep: bool = True) -> Iterator[None]:
     Where nobody else is, what killed ones have left is taken away first, unless `sweep` is off.
 
     Raises:
-        OSError: the data root cannot be written.
+        Fault: the data root cannot be written.
     """
     # One lock a process: on some file systems a second one would not see the first.
     with _guard:
@@ -45,8 +50,7 @@ def in_use(data_root: Path, *, sweep: bool = True) -> Iterator[None]:
         if not is_first:
             yield
             return
-        data_root.mkdir(parents=True, exist_ok=True)
-        with (data_root / _IN_USE).open("w") as handle:
+        with _opened(data_root, _IN_USE) as handle:
             if sweep and _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB):
                 remove_temporary_files(data_root)
             fcntl.flock(handle, fcntl.LOCK_SH)
@@ -63,10 +67,9 @@ def one_audit(data_root: Path, waiting: Callable[[], None]) -> Iterator[None]:
     Two would do the same work twice, and the second has hardly any left when the first is done.
 
     Raises:
-        OSError: the data root cannot be written.
+        Fault: the data root cannot be written.
     """
-    data_root.mkdir(parents=True, exist_ok=True)
-    with (data_root / _AUDIT).open("w") as handle:
+    with _opened(data_root, _AUDIT) as handle:
         if not _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB):
             waiting()
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -77,23 +80,27 @@ def remove_temporary_files(data_root: Path) -> None:
     """Take away every temporary file. For those who know that nobody is writing."""
     for place in (data_root, *(data_root / name for name in _PLACES)):
         for directory, below, names in os.walk(place):
+            for name in filter(_TEMPORARY.fullmatch, names):
+                # Another one cleans up too, or nobody may: the next will.
+                with suppress(OSError):
+                    os.unlink(os.path.join(directory, name))
+            for name in filter(_TEMPORARY.fullmatch, below):
+                shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
             if place == data_root:
                 below.clear()
-            for name in names:
-                if _TEMPORARY.fullmatch(name):
-                    # Another one cleans up too, or nobody may: the next will.
-                    with suppress(OSError):
-                        os.unlink(os.path.join(directory, name))
-            for name in [name for name in below if _TEMPORARY.fullmatch(name)]:
-                below.remove(name)
-                _remove_directory(Path(directory, name))
 
 
-def _remove_directory(path: Path) -> None:
-    with suppress(OSError):
-        for inner in path.iterdir():
-            inner.unlink()
-        path.rmdir()
+def _opened(data_root: Path, name: str) -> IO[str]:
+    try:
+        data_root.mkdir(parents=True, exist_ok=True)
+        return (data_root / name).open("w")
+    except OSError as error:
+        if sentence := blamed(str(error), data_root):
+            raise DiskFault(sentence) from error
+        raise Fault(
+            f"{data_root} cannot be used as the data root ({error.strerror}): choose another "
+            "with --data-root, or allow this user to write there."
+        ) from error
 
 
 def _locked(descriptor: int, how: int) -> bool:

@@ -28,6 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,8 +43,16 @@ _EVENTS = frozenset(
 #: Functions whose lines are points, by the end of their file's name.
 _WRITERS = {
     "lake/lake.py": {"append", "commit", "discard", "_open", "write", "writer", "remove", "lock"},
-    "lake/state.py": {"writing", "remember", "create", "claim_alert", "exclusively"},
+    "lake/state.py": {
+        "writing",
+        "remember",
+        "create",
+        "claim_alert",
+        "exclusively",
+        "check_schema",
+    },
     "lake/in_use.py": None,
+    "lake/whole.py": None,
     "transcripts/archive.py": {"update", "_update_portions", "run", "commit", "_write"},
     "transcripts/facts.py": {"finish"},
     "accounting/crossings.py": None,
@@ -159,26 +168,30 @@ class Points:
         return self._line
 
 
-def _import_everything() -> None:
+def _import_everything(*, stages_only: bool) -> None:
     """All that a command would import on its way."""
     import warnings
 
     warnings.filterwarnings("ignore")
     import anthropic  # noqa: F401
-    import great_expectations  # noqa: F401
 
     import waste_assets.alerts.raised
     import waste_assets.audit
-    import waste_assets.automation
-    import waste_assets.checks.expectations
     import waste_assets.claude_code.retention
     import waste_assets.claude_code.session_end
     import waste_assets.cli
-    import waste_assets.definitions
     import waste_assets.labels.client
     import waste_assets.plan
     import waste_assets.report.account
-    import waste_assets.report.terminal  # noqa: F401
+    import waste_assets.report.terminal
+    import waste_assets_tests.plug.stages  # noqa: F401
+
+    if not stages_only:
+        import great_expectations  # noqa: F401
+
+        import waste_assets.automation
+        import waste_assets.checks.expectations
+        import waste_assets.definitions  # noqa: F401
 
 
 def _follow_stages(points: Points) -> None:
@@ -209,7 +222,13 @@ def work(order: dict[str, Any]) -> int:
 
         processes._WORTH_A_PROCESS = 0
     points = Points(order)
-    _follow_stages(points)
+    if order.get("stages_only"):
+        from waste_assets import audit
+        from waste_assets_tests.plug.stages import run_stages
+
+        audit._execute = partial(run_stages, entered=points.enter)  # type: ignore[assignment]
+    else:
+        _follow_stages(points)
     if order.get("input"):
         sys.stdin = open(order["input"])
     if order.get("at") or order.get("list"):
@@ -229,12 +248,13 @@ def work(order: dict[str, Any]) -> int:
 class Crashing:
     """The program, started once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, stages_only: bool = False) -> None:
+        self.folder, self._stages_only = folder, stages_only
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "stage").write_bytes(b" " * _STAGE_BYTES)
+        more = ["stages_only"] if stages_only else []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "waste_assets_tests.plug.crashing", str(folder)],
+            [sys.executable, "-m", "waste_assets_tests.plug.crashing", str(folder), *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -264,6 +284,7 @@ class Crashing:
             "list": listed and str(listed), "environment": environment or {},
             "processes": processes, "stage": str(self.folder / "stage"),
             "output": str(self.folder / "output"), "input": stdin and str(stdin),
+            "stages_only": self._stages_only,
         }  # fmt: skip
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -319,7 +340,7 @@ def until(true: Callable[[], bool], seconds: float = 30) -> bool:
 
 def main() -> None:
     """Carry out orders until there are none."""
-    _import_everything()
+    _import_everything(stages_only="stages_only" in sys.argv)
     known = Path(sys.argv[1], "modules")
     for line in sys.stdin:
         # What only the first run has shown to be needed.

@@ -288,7 +288,10 @@ def kinds(points: list[str]) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def life(folder: Path) -> Iterator[Life]:
+def life(folder: Path, *, stages_only: bool = False) -> Iterator[Life]:
     """A life in a folder, with its program and its server."""
-    with FakeAnthropic() as server, Crashing(folder / "program") as program:
+    with (
+        FakeAnthropic() as server,
+        Crashing(folder / "program", stages_only=stages_only) as program,
+    ):
         yield Life(folder, program, server)

@@ -24,7 +24,9 @@ _FACTS_OF_THE_RUN = {"published_on", "inputs"}
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
 #: Made by those who have to wait, or by SQLite; they hold nothing.
-_NOTHING = re.compile(r"(?:.*/)?\.[a-z_]+\.lock|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)")
+_NOTHING = re.compile(
+    r"(?:.*/)?\.[a-z_]+\.lock|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
+)
 
 Held = dict[str, Any]
 
