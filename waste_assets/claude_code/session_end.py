@@ -77,15 +77,14 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
 
 def _days(file: Any, calendar: Any) -> set[date]:
     """Days that the file is likely to touch; one that is missed here, the next audit archives."""
-    from waste_assets.settings import FIRST_DAY
     from waste_assets.transcripts.peek import peek
 
-    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    by_mtime = calendar.day_of_file(file.mtime_ns)
     if not file.is_lines:
         return {by_mtime}
     with suppress(OSError):
         stamps = peek(file).stamps
-        return {max(calendar.day(stamp), FIRST_DAY) for stamp in stamps} or {by_mtime}
+        return {calendar.day(stamp) for stamp in stamps} or {by_mtime}
     return {by_mtime}
 
 

@@ -83,9 +83,9 @@ def remove_temporary_files(data_root: Path) -> None:
             for name in filter(_TEMPORARY.fullmatch, names):
                 # Another one cleans up too, or nobody may: the next will.
                 with suppress(OSError):
-                    os.unlink(os.path.join(directory, name))
+                    Path(directory, name).unlink()
             for name in filter(_TEMPORARY.fullmatch, below):
-                shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
+                shutil.rmtree(Path(directory, name), ignore_errors=True)
             if place == data_root:
                 below.clear()
 

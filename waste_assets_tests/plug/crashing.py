@@ -37,8 +37,18 @@ from typing import Any
 BEFORE, AFTER = "planning", "telling"
 _STAGE_BYTES = 256
 _EVENTS = frozenset(
-    "os.rename os.remove os.link os.mkdir os.rmdir os.truncate fcntl.flock fcntl.lockf "
-    "socket.connect sqlite3.connect".split()
+    [
+        "os.rename",
+        "os.remove",
+        "os.link",
+        "os.mkdir",
+        "os.rmdir",
+        "os.truncate",
+        "fcntl.flock",
+        "fcntl.lockf",
+        "socket.connect",
+        "sqlite3.connect",
+    ]
 )
 #: Functions whose lines are points, by the end of their file's name.
 _WRITERS = {
@@ -85,6 +95,7 @@ class Points:
         self._met: Counter[str] = Counter()
         self._lines: Counter[tuple[str, str, int]] = Counter()
         self._order: list[str] = []
+        self._alike = 0
         self._stage = BEFORE
         self._busy = threading.local()
         self._files: dict[str, Any] = {}
@@ -106,9 +117,18 @@ class Points:
         self._met[point] += 1
         if self._list is not None:
             self._order.append(point)
-        if self._at == (point, self._met[point]):
+        if self._is_the_one(point):
             self._show(point)
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def _is_the_one(self, point: str) -> bool:
+        if self._at is None:
+            return False
+        wanted, times = self._at
+        if not wanted.endswith("..."):
+            return self._at == (point, self._met[point])
+        self._alike += point.startswith(wanted[:-3])
+        return self._alike == times
 
     def watch(self) -> None:
         """Begin to count."""
@@ -278,7 +298,10 @@ class Crashing:
         processes: bool = False,
         stdin: Path | None = None,
     ) -> int:
-        """Begin a command on a data root; returns its process id."""
+        """Begin a command on a data root; returns its process id.
+
+        `at`: a point, and the how many-th time that it is met; `...` stands for any end of it.
+        """
         order = {
             "data": f"{data}/", "arguments": arguments, "at": at,
             "list": listed and str(listed), "environment": environment or {},
@@ -322,10 +345,8 @@ class Crashing:
 
 
 def _kill(child: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def until(true: Callable[[], bool], seconds: float = 30) -> bool:

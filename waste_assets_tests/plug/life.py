@@ -110,8 +110,9 @@ class Act:
     processes: bool = False
 
 
+FIRST = Act("first audit", first_days)
 ACTS = (
-    Act("first audit", first_days),
+    FIRST,
     Act("questions are sent", labels=True),
     Act("answers are picked up", labels=True, answered=True),
     Act("another day", another_day),
@@ -140,7 +141,7 @@ class Life:
         for act in acts:
             # The last two begin anew: from what the one before began with, and from nothing.
             start = "another day" if act.hook else act.name
-            if not act.hook and not (act.processes and act is not acts[0]):
+            if not act.hook and not act.processes:
                 self._keep(start)
             self.begin(act)
             listed = self.folder / "points.json" if points else None
