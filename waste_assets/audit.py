@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import time
 import warnings
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,9 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.lake.disk import blamed
+from waste_assets.lake.in_use import in_use, one_audit
+from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import FIRST_DAY, Settings
@@ -27,6 +30,8 @@ from waste_assets.transcripts.discover import SourceError, SourceFile, check_roo
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from waste_assets.lake.catalog import CatalogEntry
     from waste_assets.lake.state import State
     from waste_assets.plan import Plan
@@ -174,6 +179,25 @@ def _brought_up_to_date(
     run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
+    root = settings.data_root
+    with one_audit(root, partial(_tell_waiting, settings)), in_use(root):
+        return _settled(settings, since, until, roots, work, run)
+
+
+def _tell_waiting(settings: Settings) -> None:
+    told = f"Another audit of {settings.data_root} is running: waiting until it has ended."
+    print(told, file=sys.stderr, flush=True)
+
+
+def _settled(
+    settings: Settings,
+    since: date | None,
+    until: date | None,
+    roots: list[Path],
+    work: _Work,
+    run: str,
+) -> dict[str, Any]:
+    """The same, for the only audit of the data root."""
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
@@ -300,7 +324,7 @@ def prepare_instance(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     # A link to the one at the top of the project: an installed package has it too.
     shipped = Path(str(package_files("waste_assets"))) / "dagster.yaml"
-    shutil.copyfile(shipped, home / "dagster.yaml")
+    write_whole(home / "dagster.yaml", shipped.read_bytes())
     os.environ.update(settings.to_environment(), DAGSTER_HOME=str(home))
     return home
 
@@ -334,13 +358,15 @@ def _execute(
     name = "audit" if days else "labels" if label_days else "publish"
     job = definitions(settings, run).resolve_job_def(name)
     built = days or label_days
+    tags = {"waste_assets/started_by": "audit"}
     work.starting += time.perf_counter() - started
     with instance:
+        _end_killed_runs(instance, tags)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags=range_tags(built[0], built[-1]) if built else {},
+            tags=tags | (range_tags(built[0], built[-1]) if built else {}),
         )
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():
@@ -362,9 +388,24 @@ def _execute(
             seconds = event.step_success_data.duration_ms / 1_000
             work.stages[event.step_key] = work.stages.get(event.step_key, 0.0) + seconds
         if event.is_step_failure and event.step_failure_data.error and not blocked:
-            work.errors.append(_innermost(event.step_failure_data.error))
+            told = _innermost(event.step_failure_data.error)
+            work.errors.append(blamed(told, settings.data_root) or told)
     if not result.success and not work.errors:
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
+
+
+def _end_killed_runs(instance: DagsterInstance, tags: dict[str, str]) -> None:
+    """Say of the runs of audits that were killed that they have failed.
+
+    While they count as running, the UI would start no other. This is the only audit of the data
+    root, so that none of them is.
+    """
+    from dagster import RunsFilter
+    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+
+    of_audits = RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES, tags=tags)
+    for run in instance.get_runs(of_audits):
+        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def _innermost(error: Any) -> str:

@@ -22,9 +22,8 @@ from waste_assets.lake.state import State
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.report.inputs import report_inputs, reported_inputs
-from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
-from waste_assets.transcripts.days import Calendar
+from waste_assets.transcripts.days import FIRST_DAY, Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.peek import peek
 
@@ -118,7 +117,7 @@ def _peek(
     sessions: dict[str, date],
 ) -> set[date]:
     """The first and the last day of what is new in a file, and the days between them."""
-    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    by_mtime = calendar.day_of_file(file.mtime_ns)
     if not file.is_lines:
         first = sessions.get(file.session, sessions.get(f"{file.session}.jsonl"))
         return {first or by_mtime}
@@ -134,7 +133,7 @@ def _peek(
     if not days:
         days = [by_mtime]
     sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
-    return set(_between(max(min(days), FIRST_DAY), max(days)))
+    return set(_between(min(days), max(days)))
 
 
 def _between(first: date, last: date) -> Iterable[date]:

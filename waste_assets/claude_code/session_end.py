@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from waste_assets.faults import Fault
 from waste_assets.inert import without_controls
+from waste_assets.lake.disk import disk_faults
 
 LOG = "hook.log"
 #: Above this size the log is begun anew, and the old one kept beside it.
@@ -46,6 +47,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
         StateError: the data root cannot be used.
         OSError: the archive cannot be written.
     """
+    from waste_assets.lake.in_use import in_use
     from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
     from waste_assets.transcripts import archive
@@ -62,7 +64,9 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     first = min(*days, last)
     state = State(data_root)
     try:
-        report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
+        # Whoever audits next has the time to clean up.
+        with in_use(data_root, sweep=False):
+            report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
     finally:
         state.close()
     return {
@@ -74,15 +78,14 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
 
 def _days(file: Any, calendar: Any) -> set[date]:
     """Days that the file is likely to touch; one that is missed here, the next audit archives."""
-    from waste_assets.settings import FIRST_DAY
     from waste_assets.transcripts.peek import peek
 
-    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    by_mtime = calendar.day_of_file(file.mtime_ns)
     if not file.is_lines:
         return {by_mtime}
     with suppress(OSError):
         stamps = peek(file).stamps
-        return {max(calendar.day(stamp), FIRST_DAY) for stamp in stamps} or {by_mtime}
+        return {calendar.day(stamp) for stamp in stamps} or {by_mtime}
     return {by_mtime}
 
 
@@ -94,7 +97,8 @@ def _logged(told: bytes, data_root: Path, time_zone: str) -> None:
         event = json.loads(told)
         session = str(event.get("session_id", session))
         transcript = Path(event["transcript_path"]).expanduser()
-        done = archive_session(data_root, time_zone, transcript)
+        with disk_faults(data_root):
+            done = archive_session(data_root, time_zone, transcript)
         days = ", ".join(done["days"]) or "nothing new"
         outcome = f"archived {done['files']} files ({days}), {_seconds(started)}"
         outcome += "".join(f"; {path}: {reason}" for path, reason in done["unreadable"])

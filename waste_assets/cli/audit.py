@@ -15,6 +15,7 @@ from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_BUDGET, EXIT_CHECKS_FAILED, faults
 from waste_assets.cli.settings import settings_of, with_budget
 from waste_assets.cli.terminal import console, echo, progress
+from waste_assets.lake.disk import disk_faults
 
 
 @click.command()
@@ -59,7 +60,7 @@ def audit(
         from waste_assets.audit import run_audit
 
         importing = time.perf_counter() - started
-        with progress():
+        with progress(), disk_faults(settings.data_root):
             outcome = run_audit(settings, options.day(since), options.day(until))
     startup = outcome.told["startup"]
     startup["import_seconds"] = round(startup["import_seconds"] + importing, 3)

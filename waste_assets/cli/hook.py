@@ -13,6 +13,7 @@ import click
 from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_CHECKS_FAILED, InputFault, faults
 from waste_assets.cli.terminal import echo
+from waste_assets.lake.disk import disk_faults
 
 
 @click.command()
@@ -25,7 +26,8 @@ def archive(transcript: Path, data_root: Path, time_zone: str, as_json: bool) ->
     with faults():
         from waste_assets.claude_code.session_end import archive_session
 
-        done = archive_session(data_root.absolute(), time_zone, transcript)
+        with disk_faults(data_root.absolute()):
+            done = archive_session(data_root.absolute(), time_zone, transcript)
     days = ", ".join(done["days"]) or "nothing new"
     echo(json.dumps(done) if as_json else f"{done['files']:,} files archived: {days}.")
     for path, reason in done["unreadable"]:

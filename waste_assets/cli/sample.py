@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,21 @@ def generated(data_root: Path) -> Path:
     """A sample below the data root, for people who have no transcripts here."""
     directory = data_root / "sample"
     if not directory.exists():
+        from waste_assets.lake.in_use import in_use
+        from waste_assets.lake.whole import temporary
+
         echo("No transcripts of Claude Code here: using a generated sample.", err=True)
-        _write_sample(directory, 40, 14, 7, None, odd=False)
+        # Whole or not at all: half of it would be taken for all of it, for ever.
+        with in_use(data_root, sweep=False):
+            written = temporary(directory)
+            _write_sample(written, 40, 14, 7, None, odd=False)
+            try:
+                written.rename(directory)
+            except OSError:
+                # Another process was sooner.
+                shutil.rmtree(written)
+                if not directory.exists():
+                    raise
     return directory
 
 

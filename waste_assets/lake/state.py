@@ -22,7 +22,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waste_assets.faults import Fault
 from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.disk import DiskFault, blamed
 from waste_assets.lake.tables import SCHEMA_VERSION
+from waste_assets.lake.whole import write_whole
 from waste_assets.privacy import tighten
 
 _metadata = sa.MetaData()
@@ -237,9 +239,11 @@ def check_schema(data_root: Path) -> None:
         data_root.mkdir(parents=True, exist_ok=True)
         written = mark.read_text().strip() if mark.exists() else None
         if written is None:
-            mark.write_text(f"{SCHEMA_VERSION}\n")
+            write_whole(mark, f"{SCHEMA_VERSION}\n".encode())
             return
     except OSError as error:
+        if sentence := blamed(str(error), data_root):
+            raise DiskFault(sentence) from error
         raise StateError(
             f"{data_root} cannot be used as the data root ({error.strerror}): choose another "
             "with --data-root, or allow this user to write there."

@@ -9,6 +9,7 @@ import dagster as dg
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.store import LabelStore
+from waste_assets.lake.in_use import in_use
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.resources.haiku import Haiku
@@ -58,6 +59,12 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     def detector_settings(self) -> DetectorSettings:
         """What detectors call too much."""
         return DetectorSettings(self.prefix_budget, self.result_cap)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DataRoot"]:
+        """For as long as a run, or a step of one, is at work there."""
+        with in_use(self.root):
+            yield self
 
     @contextmanager
     def label_store(self) -> Iterator[LabelStore]:

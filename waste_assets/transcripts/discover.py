@@ -16,6 +16,8 @@ _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _STANDARD = re.compile(rf"(?:^|/)({_SESSION}(?:\.jsonl|/.+)|agent-[^/]+\.(?:jsonl|meta\.json))$")
 #: What Claude Code writes beside a transcript and sweeps with it.
 _BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
+#: In the year 2262.
+_LAST_NS = (1 << 63) - 1
 
 
 class SourceError(Fault):
@@ -138,7 +140,9 @@ def _take(
     standard = _STANDARD.search(relative)
     transcript = standard[1] if standard else relative
     real = os.path.realpath(entry.path) if entry.is_symlink() else f"{real_start}/{relative}"
-    found[real] = SourceFile(entry.path, transcript, is_lines, stat.st_size, stat.st_mtime_ns)
+    # Some file systems keep times that no database takes.
+    mtime_ns = max(-_LAST_NS, min(stat.st_mtime_ns, _LAST_NS))
+    found[real] = SourceFile(entry.path, transcript, is_lines, stat.st_size, mtime_ns)
 
 
 def _walk(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from io import FileIO
 from sys import intern
@@ -125,7 +125,7 @@ def read_pieces(
                 buffer += bytes(len(buffer))
         if filled:
             rest = bytes(buffer[:filled])
-            if _is_whole(rest) or _is_settled(handle.fileno()):
+            if _is_whole(rest) or is_settled(os.fstat(handle.fileno()).st_mtime):
                 yield from state.pieces(bytearray(rest), filled)
             else:
                 reading.pending_bytes = filled
@@ -178,8 +178,12 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _is_settled(descriptor: int) -> bool:
-    return time.time() - os.fstat(descriptor).st_mtime > SETTLED_SECONDS
+def is_settled(mtime: float) -> bool:
+    """Whether a file of that time (seconds since 1970) is not being written any more.
+
+    Nor is one whose time is far ahead: the clock has been set back since.
+    """
+    return abs(time.time() - mtime) > SETTLED_SECONDS
 
 
 class _State:
@@ -194,7 +198,7 @@ class _State:
         self._reading = reading
         self._day: date | None = None
         self._days: dict[str, date | None] = {}
-        self._fallback = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+        self._fallback = calendar.day_of_file(file.mtime_ns)
         self._held: list[bytes] = []
         reading.session = file.session
 
