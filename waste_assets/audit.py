@@ -25,7 +25,8 @@ from waste_assets.lake.in_use import in_use, one_audit
 from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
-from waste_assets.settings import FIRST_DAY, Settings
+from waste_assets.settings import Settings
+from waste_assets.transcripts.days import FIRST_DAY
 from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
 from waste_assets.unchanged import identity, note, recalled
 
