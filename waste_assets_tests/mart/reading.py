@@ -106,7 +106,7 @@ def read_on(name: str, bi: Path, notes: Path) -> None:
             try:
                 publication, flags, usage, ledger = reader(bi)
                 assert isclose(usage, ledger, rel_tol=0, abs_tol=1e-9), (usage, ledger)
-                told = [flags, round(usage, 9)]
+                told = [flags, round(usage, 6)]
                 if told not in seen.setdefault(publication, []):
                     seen[publication].append(told)
                 reads += 1
