@@ -22,13 +22,16 @@ INSTALL := $(PIP) install --quiet --no-deps --require-hashes --requirement
 SOURCES := waste_assets waste_assets_tests benchmarks dashboards docs
 
 .DEFAULT_GOAL := help
-.PHONY: help audit ui dashboard test check format docs bench lock supersetlock clean
+.PHONY: help audit report ui dashboard test check format docs bench lock supersetlock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
 audit: $(VENV)/.ready  ## account for all transcripts here, or for a generated sample (ARGS=)
 	@$(BIN)/waste-assets audit $(ARGS)
+
+report: $(VENV)/.ready  ## open the report of the last audit (ARGS=)
+	@$(BIN)/waste-assets report $(ARGS)
 
 ui: $(VENV)/.ready  ## Dagster's UI on port 3000 of this machine (ARGS=)
 	@$(BIN)/waste-assets ui $(ARGS)

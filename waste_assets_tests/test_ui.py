@@ -123,7 +123,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
                 executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
             )
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.set_default_timeout(PATIENCE * 1_000 / 4)
+            page.set_default_timeout(PATIENCE * 1_000 / 2)
             made = UI(f"http://127.0.0.1:{port}", page, folder, process.pid)
             until(lambda: answers(made), process)
             yield made
