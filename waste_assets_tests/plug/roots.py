@@ -14,30 +14,15 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-#: What differs between two runs of the same: names that the provider or chance has given, and when.
+#: What differs between two runs of the same: names that chance or the provider has given, and
+#: when.
 _OF_THE_RUN = frozenset(
-    [
-        "sending_id",
-        "run",
-        "request_id",
-        "batch_id",
-        "asked_at",
-        "settled_at",
-        "intended_at",
-        "first_asked_at",
-        "answered_at",
-        "sent_at",
-        "read_at",
-        "recorded_at",
-        "since",
-        "at",
-        "published_on",
-        "asking_id",
-        "digest",
-        "number",
-        "identity",
-    ]
-)
+    (
+        "sending_id", "run", "request_id", "batch_id", "asked_at", "settled_at", "intended_at",
+        "first_asked_at", "answered_at", "sent_at", "read_at", "recorded_at", "since", "at",
+        "published_on", "asking_id", "digest", "number", "identity",
+    )
+)  # fmt: skip
 #: Of facts that are rows: the keys of those of the run.
 _FACTS_OF_THE_RUN = {"published_on", "inputs"}
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
