@@ -25,6 +25,8 @@ _OF_THE_RUN = frozenset(
 )  # fmt: skip
 #: Of facts that are rows: the keys of those of the run.
 _FACTS_OF_THE_RUN = {"published_on", "inputs"}
+#: So does a page: its identity has that of the spend in it, which has names and times.
+_MADE_FROM = re.compile(r'<meta name="waste-assets-inputs" content="[0-9a-f]*">')
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
 #: Made by those who have to wait, or by SQLite; they hold nothing.
@@ -45,7 +47,7 @@ def held(data: Path) -> Held:
     found |= _duckdb(data / "bi" / "waste.duckdb")
     found |= _sqlite(data / "state.db")
     for page in sorted((data / "report").rglob("*.html")):
-        found[str(page.relative_to(data))] = page.read_text()
+        found[str(page.relative_to(data))] = _MADE_FROM.sub("", page.read_text())
     found["files"] = sorted(_files(data))
     return found
 
