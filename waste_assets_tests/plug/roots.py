@@ -29,9 +29,11 @@ _FACTS_OF_THE_RUN = {"published_on", "inputs"}
 _MADE_FROM = re.compile(r'<meta name="waste-assets-inputs" content="[0-9a-f]*">')
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
-#: Made by those who have to wait, or by SQLite; they hold nothing.
+#: Made by those who have to wait, by SQLite, or to spare the next audit its planning: nothing is
+#: lost with them.
 _NOTHING = re.compile(
-    r"(?:.*/)?\.[a-z_]+\.lock|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
+    r"unchanged\.json|(?:.*/)?\.[a-z_]+\.lock"
+    r"|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
 )
 
 Held = dict[str, Any]
