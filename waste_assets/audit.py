@@ -56,6 +56,9 @@ _NO_CAPTURE = {
     }
 }
 
+#: Of Dagster's runs those that an audit has started, in its own process.
+STARTED_BY_AUDIT = {"waste_assets/started_by": "audit"}
+
 
 @dataclass
 class Outcome:
@@ -359,15 +362,14 @@ def _execute(
     name = "audit" if days else "labels" if label_days else "publish"
     job = definitions(settings, run).resolve_job_def(name)
     built = days or label_days
-    tags = {"waste_assets/started_by": "audit"}
     work.starting += time.perf_counter() - started
     with instance:
-        _end_killed_runs(instance, tags)
+        _end_killed_runs(instance)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags=tags | (range_tags(built[0], built[-1]) if built else {}),
+            tags=STARTED_BY_AUDIT | (range_tags(built[0], built[-1]) if built else {}),
         )
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():
@@ -395,7 +397,7 @@ def _execute(
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
 
 
-def _end_killed_runs(instance: DagsterInstance, tags: dict[str, str]) -> None:
+def _end_killed_runs(instance: DagsterInstance) -> None:
     """Say of the runs of audits that were killed that they have failed.
 
     While they count as running, the UI would start no other. This is the only audit of the data
@@ -404,7 +406,7 @@ def _end_killed_runs(instance: DagsterInstance, tags: dict[str, str]) -> None:
     from dagster import RunsFilter
     from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
-    of_audits = RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES, tags=tags)
+    of_audits = RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES, tags=STARTED_BY_AUDIT)
     for run in instance.get_runs(of_audits):
         instance.report_run_failed(run, "The process of this run was killed.")
 

@@ -137,7 +137,7 @@ def test_a_file_is_written_whole_or_not_at_all(
     with pytest.raises(OSError, match="No space"):
         write_whole(place, b"new")
     assert place.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["mark"]
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_processes_die_with_the_one_that_started_them() -> None:

@@ -14,9 +14,9 @@ import os
 import re
 import shutil
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +29,14 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}(?:\.wal|\.tmp|-journal|-wal|-sh
 _PLACES = ("lake", "bi", "report", "dagster/history/runs")
 _IN_USE, _AUDIT = ".in_use.lock", ".audit.lock"
 
-_held: Counter[Path] = Counter()
+
+@dataclass
+class _Hold:
+    handle: IO[str]
+    users: int = 0
+
+
+_held: dict[Path, _Hold] = {}
 _guard = threading.Lock()
 
 
@@ -44,20 +51,27 @@ def in_use(data_root: Path, *, sweep: bool = True) -> Iterator[None]:
     """
     # One lock a process: on some file systems a second one would not see the first.
     with _guard:
-        _held[data_root] += 1
-        is_first = _held[data_root] == 1
+        if data_root not in _held:
+            _held[data_root] = _Hold(_shared(data_root, sweep=sweep))
+        hold = _held[data_root]
+        hold.users += 1
     try:
-        if not is_first:
-            yield
-            return
-        with _opened(data_root, _IN_USE) as handle:
-            if sweep and _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB):
-                remove_temporary_files(data_root)
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            yield
+        yield
     finally:
         with _guard:
-            _held[data_root] -= 1
+            hold.users -= 1
+            if not hold.users:
+                hold.handle.close()
+                del _held[data_root]
+
+
+def _shared(data_root: Path, *, sweep: bool) -> IO[str]:
+    """The lock of those who write, held; whoever closes the file lets go of it."""
+    handle = _opened(data_root, _IN_USE)
+    if sweep and _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB):
+        remove_temporary_files(data_root)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
 
 
 @contextmanager

@@ -6,10 +6,10 @@ command from its first line to its last: what is killed (SIGKILL) is a process w
 threads, files and locks. No code for it is in the product.
 
 The points at which it can be killed are those at which it is about to change something that
-another process could see (an audit hook of the interpreter tells: files opened for writing, renamed,
-removed, linked, locked, sockets connected), and the lines of the functions that write. They are
-numbered in the order in which a run meets them. A kill inside of a call of DuckDB, Arrow or
-SQLite comes by the clock, from outside.
+another process could see (an audit hook of the interpreter tells: files opened for writing,
+renamed, removed, linked, locked, sockets connected), and the lines of the functions that write.
+They are numbered in the order in which a run meets them. A kill inside of a call of DuckDB, Arrow
+or SQLite comes by the clock, from outside.
 """
 
 from __future__ import annotations
@@ -37,19 +37,11 @@ from typing import Any
 BEFORE, AFTER = "planning", "telling"
 _STAGE_BYTES = 256
 _EVENTS = frozenset(
-    [
-        "os.rename",
-        "os.remove",
-        "os.link",
-        "os.mkdir",
-        "os.rmdir",
-        "os.truncate",
-        "fcntl.flock",
-        "fcntl.lockf",
-        "socket.connect",
-        "sqlite3.connect",
-    ]
-)
+    (
+        "os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate", "fcntl.flock",
+        "fcntl.lockf", "socket.connect", "sqlite3.connect",
+    )
+)  # fmt: skip
 #: Functions whose lines are points, by the end of their file's name.
 _WRITERS = {
     "lake/lake.py": {"append", "commit", "discard", "_open", "write", "writer", "remove", "lock"},
@@ -250,7 +242,7 @@ def work(order: dict[str, Any]) -> int:
     else:
         _follow_stages(points)
     if order.get("input"):
-        sys.stdin = open(order["input"])
+        os.dup2(os.open(order["input"], os.O_RDONLY), 0)
     if order.get("at") or order.get("list"):
         points.watch()
     from waste_assets.cli import commands

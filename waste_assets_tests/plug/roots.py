@@ -14,37 +14,26 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-#: What differs between two runs of the same: names that the provider or chance has given, and when.
+#: What differs between two runs of the same: names that chance or the provider has given, and
+#: when.
 _OF_THE_RUN = frozenset(
-    [
-        "sending_id",
-        "run",
-        "request_id",
-        "batch_id",
-        "asked_at",
-        "settled_at",
-        "intended_at",
-        "first_asked_at",
-        "answered_at",
-        "sent_at",
-        "read_at",
-        "recorded_at",
-        "since",
-        "at",
-        "published_on",
-        "asking_id",
-        "digest",
-        "number",
-        "identity",
-    ]
-)
+    (
+        "sending_id", "run", "request_id", "batch_id", "asked_at", "settled_at", "intended_at",
+        "first_asked_at", "answered_at", "sent_at", "read_at", "recorded_at", "since", "at",
+        "published_on", "asking_id", "digest", "number", "identity",
+    )
+)  # fmt: skip
 #: Of facts that are rows: the keys of those of the run.
 _FACTS_OF_THE_RUN = {"published_on", "inputs"}
+#: So does a page: its identity has that of the spend in it, which has names and times.
+_MADE_FROM = re.compile(r'<meta name="waste-assets-inputs" content="[0-9a-f]*">')
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
-#: Made by those who have to wait, or by SQLite; they hold nothing.
+#: Made by those who have to wait, by SQLite, or to spare the next audit its planning: nothing is
+#: lost with them.
 _NOTHING = re.compile(
-    r"(?:.*/)?\.[a-z_]+\.lock|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
+    r"unchanged\.json|(?:.*/)?\.[a-z_]+\.lock"
+    r"|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
 )
 
 Held = dict[str, Any]
@@ -60,7 +49,7 @@ def held(data: Path) -> Held:
     found |= _duckdb(data / "bi" / "waste.duckdb")
     found |= _sqlite(data / "state.db")
     for page in sorted((data / "report").rglob("*.html")):
-        found[str(page.relative_to(data))] = page.read_text()
+        found[str(page.relative_to(data))] = _MADE_FROM.sub("", page.read_text())
     found["files"] = sorted(_files(data))
     return found
 

@@ -5,7 +5,6 @@ A small part of `benchmarks/plug.py`, which does the same hundreds of times.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -84,7 +83,7 @@ def test_what_cannot_be_written_at_all_is_told(undisturbed: Life, tmp_path: Path
         assert one.program.run(*_elsewhere(one, mounted)) != 0
         (sentence,) = one.program.output.splitlines()
         assert str(mounted) in sentence and "--data-root" in sentence
-        assert os.listdir(mounted) == []
+        assert list(mounted.iterdir()) == []
     finally:
         subprocess.run(["umount", str(mounted)], check=True)
 
