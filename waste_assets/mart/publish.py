@@ -66,7 +66,7 @@ _SOURCES = {
     "failure_clusters": FAILURE_CLUSTERS,
 }
 #: Columns with names of files.
-_FILES = ("transcript", "last_transcript")
+_FILES = ("transcript", "last_transcript", "result_transcript")
 _NAMED_BY_CLAUDE = r"([0-9a-f-]{36}|([0-9a-f-]{36}/subagents/)?agent-[0-9a-f]+)\.jsonl"
 #: In this order: each may read what those before it have made.
 _SCRIPTS = (
