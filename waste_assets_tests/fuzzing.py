@@ -150,9 +150,8 @@ def round_(seed: int, given: Seeds, wanted: int, *, thorough: bool = False) -> C
             counts.neighbour_rows += len(rows)
             if found[name] != rows:
                 raise Broken(f"{name} of untouched neighbours moved: {_first(rows, found[name])}")
+        _check_again(audit)
         if thorough:
-            _check_again(audit)
-            audit.clusters()
             audit.labels()
             audit.publish()
             audit.report()

@@ -19,11 +19,11 @@ from waste_assets_tests.support import Audit
 
 @pytest.fixture(scope="module")
 def few() -> Seeds:
-    return seeds(4)
+    return seeds(3)
 
 
 def test_damage_costs_no_line_and_no_neighbour(few: Seeds) -> None:
-    counts = round_(3, few, 700, thorough=True)
+    counts = round_(3, few, 700)
     assert counts.damaged > 500
     assert counts.quarantined > 20 and counts.repaired > 20
     assert counts.responses_held > 50 and counts.neighbour_rows > 100

@@ -102,20 +102,20 @@ def _lines(number: int, text: str) -> list[bytes]:
         "requestId": text, "slug": text, "userType": text,
     }  # fmt: skip
     rows = []
-    for n in range(1, 13):
-        call = {"type": "tool_use", "id": f"toolu_{number}_{n}", "name": "Bash" if n < 7 else text}
+    for n in range(1, 8):
+        call = {"type": "tool_use", "id": f"toolu_{number}_{n}", "name": "Bash" if n < 4 else text}
         call["input"] = {"command": f"run {text}", "file_path": text, "description": text}
-        if n in (3, 4):
+        if n in (2, 3):
             call |= {"name": "Read", "input": {"file_path": f"/home/dev/{text}.py"}}
         said = record(2 * n, **every)
         said["uuid"] = f"{number:08}-0000-4000-8000-{2 * n:012}"
         said["message"] |= {
             "id": f"msg_{number}_{n}", "content": [{"type": "text", "text": text}, call],
-            "model": text if n == 12 else "claude-opus-4-6", "stop_reason": "tool_use",
+            "model": text if n == 7 else "claude-opus-4-6", "stop_reason": "tool_use",
         }  # fmt: skip
-        if n > 9:
+        if n > 4:
             said |= {"isSidechain": True, "agentId": text}
-        if n == 11:
+        if n == 6:
             said["message"]["usage"] = {
                 **said["message"]["usage"], "speed": text, "service_tier": text,
                 "inference_geo": text,
@@ -141,6 +141,9 @@ def _lines(number: int, text: str) -> list[bytes]:
 
 
 def _file_name(text: str) -> str:
+    if SECRETS["password"] in text:
+        # Without the slashes of its address nobody would know it.
+        return "password"
     return text.replace("/", "\u2215").replace("\x00", "")[:60]
 
 
@@ -162,11 +165,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     before = os.umask(0)
     try:
         made.printed["audit"] = _printed(made, "audit", made.source)
-        for command in ("usage", "detectors", "remedies", "clusters list", "labels --dry-run"):
+        session = f"{_START + 4:08}"
+        shown = ("usage", "detectors", "remedies", "clusters list", f"report --session {session}")
+        for command in shown:
             made.printed[command] = _printed(made, *command.split())
-        for number in (_START, _START + 4, len(texts)):
-            name = f"report --session {number:08}"
-            made.printed[name] = _printed(made, *name.split())
     finally:
         os.umask(before)
     return made
@@ -179,7 +181,7 @@ def _printed(made: World, *command: str | Path) -> bytes:
         capture_output=True,
         cwd=made.home,
         env={**known, "HOME": str(made.home), "PYTHONPATH": str(made.watch)},
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout + done.stderr
@@ -195,7 +197,11 @@ def _apart() -> list[str]:
 
 def test_an_audit_asks_no_network(world: World) -> None:
     noted = [json.loads(line) for line in (world.watch / "noted").read_text().splitlines()]
-    assert {one["event"] for one in noted} == {"started"}, noted
+    assert len(noted) > 3
+    asked = [one for one in noted if one["event"] not in ("started", "socket.bind")]
+    # A library binds to this machine to see which protocols there are.
+    bound = [one for one in noted if one["event"] == "socket.bind" and "::1" not in one["to"]]
+    assert asked == bound == []
     if not world.apart:
         pytest.skip("no network namespace is permitted here: the audit ran beside a network")
 

@@ -33,7 +33,7 @@ _SETTINGS = (
     "SET checkpoint_threshold = '1KB'"
 )
 #: Columns with names of files.
-_FILES = ("transcript", "last_transcript")
+_FILES = ("transcript", "last_transcript", "result_transcript")
 _NAMED_BY_CLAUDE = r"([0-9a-f-]{36}|([0-9a-f-]{36}/subagents/)?agent-[0-9a-f]+)\.jsonl"
 
 

@@ -182,7 +182,7 @@ CASES: dict[str, Case] = {
     "runs of counts beyond reason": Case(
         billed(iterations=[{"type": "message", "output_tokens": -5},
                            {"type": "advisor_message", "input_tokens": 2**62},
-                           {"type": "advisor_message", "output_tokens": 2**64}]),
+                           {"type": "advisor_message", "output_tokens": 2**63}]),
         DECODED, (50,),
     ),
     "other numbers beyond reason": Case(
