@@ -31,6 +31,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# The tests are not installed: they stand beside this folder.
+sys.path.append(str(Path(__file__).parent.parent))
 from waste_assets_tests.plug.life import ACTS, Act, Life, first_days, kinds, life
 from waste_assets_tests.plug.roots import differences, held, stray_files
 
