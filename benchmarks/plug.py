@@ -18,9 +18,11 @@ meet it whole. Ends with 1 where anything differs.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -29,7 +31,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waste_assets_tests.plug.life import ACTS, Act, Life, kinds, life
+# The tests are not installed: they stand beside this folder.
+sys.path.append(str(Path(__file__).parent.parent))
+from waste_assets_tests.plug.life import ACTS, Act, Life, first_days, kinds, life
+from waste_assets_tests.plug.roots import differences, held, stray_files
 
 #: So many of the kills that are wanted, an act.
 _SHARES = {
@@ -121,6 +126,42 @@ def lane(
             seed += given.lanes
 
 
+def at_once(folder: Path) -> list[str]:
+    """Two audits of one data root and the hook, all at once; tells what is not as after one."""
+    source, alone, together = folder / "source", folder / "alone", folder / "together"
+    first_days(source)
+    program = str(Path(sys.executable).with_name("waste-assets"))
+    known = {**os.environ, "HOME": str(folder), "ANTHROPIC_API_KEY": ""}
+
+    def started(data: Path) -> subprocess.Popen[str]:
+        arguments = [program, "audit", str(source), "--data-root", str(data), "--quiet"]
+        return subprocess.Popen(arguments, env=known, stderr=subprocess.PIPE, text=True)
+
+    wrong = []
+    audits = [started(alone)]
+    audits[0].wait()
+    audits += [started(together), started(together)]
+    newest = max(source.rglob("*.jsonl"))
+    subprocess.run(
+        [program, "hook-session-end", "--wait", "--data-root", str(together)],
+        input=json.dumps({"session_id": "newest", "transcript_path": str(newest)}),
+        env=known,
+        text=True,
+        check=True,
+    )
+    waited = 0
+    for audit in audits:
+        _, told = audit.communicate()
+        waited += "waiting until it has ended" in told
+        if audit.returncode:
+            wrong.append(f"an audit ended with {audit.returncode}: {told[-300:]}")
+    (together / "hook.log").unlink()
+    wrong += differences(held(alone), together)
+    wrong += [f"left behind: {name}" for name in stray_files(together)]
+    print(f"two audits and the hook at once: {waited} waited and said so; {len(wrong)} differences")
+    return wrong
+
+
 def table(tally: Tally) -> str:
     """Act, stage, kills, and what came of them."""
     lines = [f"{'act':<32}{'stage':<38}{'kills':>6}{'differ':>8}"]
@@ -146,6 +187,7 @@ def main() -> int:
         default=0.25,
         help="share of the kills with Dagster around the stages",
     )
+    parser.add_argument("--races", type=int, default=3, help="two audits and the hook at once")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing after")
     parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
@@ -168,6 +210,8 @@ def main() -> int:
             one.start()
         for one in lanes:
             one.join()
+        for number in range(given.races):
+            tally.failures += at_once(folder / f"race-{number}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"\n{table(tally)}\n{time.monotonic() - began:.0f} seconds")

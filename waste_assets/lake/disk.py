@@ -11,15 +11,13 @@ from pathlib import Path
 
 from waste_assets.faults import Fault
 
-_FULL = re.compile(
-    r"No space left on device|Disk quota exceeded|database or disk is full|File too large", re.I
-)
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|database or disk is full", re.I)
 #: What SQLite, Arrow and DuckDB say of a disk that is full, among other things.
 _BROKEN = re.compile(r"disk I/O error|Could not (?:write|truncate|fsync)", re.I)
 _READ_ONLY = re.compile(
     r"readonly database|Read-only file system|unable to open database file", re.I
 )
-_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 #: With less than this nothing can be done.
 _ENOUGH_BYTES = 1 << 20
 

@@ -270,6 +270,8 @@ class Crashing:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            # Not installed, and started from wherever the tests or the benchmark are.
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
 
     def __enter__(self) -> Crashing:
