@@ -33,8 +33,8 @@ pytestmark = [
     pytest.mark.ui,
     pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt install chromium"),
 ]
-#: It takes a tenth of it on a machine that has nothing else to do.
-PATIENCE = 240.0
+#: It takes a twentieth of it on a machine that has nothing else to do.
+PATIENCE = 480.0
 LAST = date(2026, 9, 14)
 DAYS = [(LAST - timedelta(days=n)).isoformat() for n in (3, 2, 1, 0)]
 
@@ -123,7 +123,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
                 executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
             )
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.set_default_timeout(PATIENCE * 1_000 / 2)
+            page.set_default_timeout(PATIENCE * 1_000 / 4)
             made = UI(f"http://127.0.0.1:{port}", page, folder)
             until(lambda: answers(made), process)
             yield made
