@@ -238,11 +238,11 @@ def test_a_check_that_warns_shows_the_rows_at_fault(built: UI) -> None:
     built.page.get_by_text("models_priced").first.click()
     built.page.get_by_text("offending_rows").first.wait_for()
     built.page.get_by_text("add the models in the rows to").first.wait_for()
-    built.page.get_by_text("Show table", exact=False).first.click()
-    table = built.page.get_by_role("dialog").first
-    table.get_by_text("claude-unheard-of-9").first.wait_for()
+    # Which model, and where it stands.
+    row = built.page.get_by_role("row").filter(has_text="claude-unheard-of-9").first
+    row.get_by_text(DAYS[1]).wait_for()
+    row.get_by_text(".jsonl").wait_for()
     built.shot("offending rows")
-    built.page.keyboard.press("Escape")
 
 
 def test_the_report_is_a_click_away(built: UI) -> None:
