@@ -102,7 +102,7 @@ def read_on(name: str, bi: Path, notes: Path) -> None:
     while not (notes / "stop").exists() and not errors:
         for reader in READERS[name]:
             # Publishing has to have its turn on a machine with two cores.
-            time.sleep(0.02)
+            time.sleep(0.1)
             try:
                 publication, flags, usage, ledger = reader(bi)
                 assert isclose(usage, ledger, rel_tol=0, abs_tol=1e-9), (usage, ledger)
