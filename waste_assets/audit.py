@@ -183,7 +183,10 @@ def _brought_up_to_date(
     run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
+    from waste_assets.lake.state import check_schema
+
     root = settings.data_root
+    check_schema(root)
     with one_audit(root, partial(_tell_waiting, settings)), in_use(root):
         return _settled(settings, since, until, roots, work, run)
 
