@@ -31,10 +31,10 @@ _ANSWERS = {"waste.answers", "waste.version"}
 _MADE_FROM = re.compile(r'<meta name="waste-assets-inputs" content="[0-9a-f]*">')
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
-#: Made by those who have to wait, by SQLite, or to spare the next audit its planning: nothing is
-#: lost with them.
+#: Made by those who have to wait, by SQLite, or to spare the next audit its planning, or what a
+#: hook that was killed had not yet told: nothing is lost with them.
 _NOTHING = re.compile(
-    r"unchanged\.json|(?:.*/)?\.([a-z_]+\.)?lock"
+    r"unchanged\.json|hook\.log|(?:.*/)?\.([a-z_]+\.)?lock"
     # Publications that count no more stay a while; the one that counts is read through its links.
     r"|bi/versions/[^./][^/]*/.*"
     r"|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
