@@ -56,6 +56,8 @@ _NO_CAPTURE = {
     }
 }
 
+#: There while a run of an audit is recorded as going on.
+_RUNNING = ".running"
 #: Of Dagster's runs those that an audit has started, in its own process.
 STARTED_BY_AUDIT = {"waste_assets/started_by": "audit"}
 
@@ -243,6 +245,11 @@ def _settled(
             _execute(settings, made, days, label_days, work, run)
             if work.errors or not (days or label_days):
                 break
+        if (settings.data_root / _RUNNING).exists():
+            # One was killed at its very end: there is nothing left to do but to say so.
+            with _instance(settings) as instance:
+                _end_killed_runs(instance)
+            (settings.data_root / _RUNNING).unlink()
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
         told = {
@@ -349,18 +356,12 @@ def _execute(
     if days and made.changed_bytes >= WORTH_PROCESSES:
         # They import what they need while this process imports Dagster.
         start_early(_WORK)
-    home = prepare_instance(settings)
-    warnings.filterwarnings("ignore", module="dagster")
+    running = settings.data_root / _RUNNING
+    instance = _instance(settings)
     with large_imports():
-        import dagster as dg
-        from dagster._core.instance.ref import InstanceRef
-
-        warnings.filterwarnings("ignore", category=dg.BetaWarning)
-        logging.getLogger("dagster").setLevel(logging.ERROR)
         from waste_assets.automation import range_tags
         from waste_assets.definitions import definitions
 
-    instance = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
     # Without a day to build there is nothing but the BI files, which come from all days.
     name = "audit" if days else "labels" if label_days else "publish"
     job = definitions(settings, run).resolve_job_def(name)
@@ -368,12 +369,14 @@ def _execute(
     work.starting += time.perf_counter() - started
     with instance:
         _end_killed_runs(instance)
+        running.touch()
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags=STARTED_BY_AUDIT | (range_tags(built[0], built[-1]) if built else {}),
         )
+    running.unlink(missing_ok=True)
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():
         if evaluation.passed:
@@ -398,6 +401,19 @@ def _execute(
             work.errors.append(blamed(told, settings.data_root) or told)
     if not result.success and not work.errors:
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
+
+
+def _instance(settings: Settings) -> DagsterInstance:
+    """Dagster's records of the data root."""
+    home = prepare_instance(settings)
+    warnings.filterwarnings("ignore", module="dagster")
+    with large_imports():
+        import dagster as dg
+        from dagster._core.instance.ref import InstanceRef
+
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
 
 
 def _end_killed_runs(instance: DagsterInstance) -> None:
