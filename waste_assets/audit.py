@@ -21,7 +21,8 @@ from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
 from waste_assets.settings import Settings
-from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     labels.ask()
     told = recalled(settings.data_root, identity(settings, found, unlisted))
     if told is None:
-        if not found and not (settings.data_root / "lake").exists():
+        from waste_assets.lake.place import lake_of
+
+        if not found and not lake_of(settings.data_root, settings.lake).exists():
             raise SourceError(_nothing(roots, unlisted))
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
     if not work.errors and labels.ask():
@@ -95,7 +98,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     told = {
         "data_root": str(settings.data_root),
         "report": str(page) if page.exists() else None,
-        "sources": [str(root) for root in roots],
+        "sources": [source.root for source in roots],
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
         "labelling": labels.told,
@@ -121,7 +124,7 @@ class _Labels:
 
     def pick_up(self) -> None:
         """Pick up what has come back: days that it is about are then out of date."""
-        if self._is_on and (self._settings.data_root / "lake").exists():
+        if self._is_on and self._has_lake():
             with self._noted():
                 collected = pick_up(self._settings)
                 self.told["collected"] = vars(collected)
@@ -130,7 +133,7 @@ class _Labels:
     def ask(self) -> bool:
         """Ask what days have to ask that are not built anew; whether anything was sent."""
         sent = False
-        if not self._is_on or not (self._settings.data_root / "lake").exists():
+        if not self._is_on or not self._has_lake():
             return sent
         with self._noted():
             last = submit(self._settings, self.run, all_days=False)
@@ -147,6 +150,11 @@ class _Labels:
         if asked.get("told"):
             self.told.setdefault("faults", []).append(asked["told"])
 
+    def _has_lake(self) -> bool:
+        from waste_assets.lake.place import lake_of
+
+        return lake_of(self._settings.data_root, self._settings.lake).exists()
+
     @contextmanager
     def _noted(self) -> Iterator[None]:
         """What is wrong with labels is told; it keeps nothing else from being done."""
@@ -160,7 +168,7 @@ def _brought_up_to_date(
     settings: Settings,
     since: date | None,
     until: date | None,
-    roots: list[Path],
+    roots: list[Source],
     work: _Work,
     run: str,
 ) -> dict[str, Any]:
@@ -169,14 +177,15 @@ def _brought_up_to_date(
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
     from waste_assets.report.account import account
     from waste_assets.transcripts.days import Calendar
 
     work.importing = time.perf_counter() - importing
-    lake, bi = Lake(settings.data_root / "lake"), settings.data_root / "bi"
+    lake = lake_of(settings.data_root, settings.lake)
+    bi = settings.data_root / "bi"
     calendar = Calendar(settings.time_zone)
     detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
     state = State(settings.data_root)
@@ -356,8 +365,8 @@ def _innermost(error: Any) -> str:
     return lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
 
 
-def _nothing(roots: list[Path], unlisted: list[tuple[str, str]]) -> str:
-    where = ", ".join(map(str, roots)) or "Claude Code's directories"
+def _nothing(roots: list[Source], unlisted: list[tuple[str, str]]) -> str:
+    where = ", ".join(source.root for source in roots) or "Claude Code's directories"
     if unlisted:
         path, reason = unlisted[0]
         return (

@@ -19,7 +19,9 @@ _LABEL = "local.waste-assets"
 _HOUR, _MINUTE = 0, 15
 
 
-def nightly(kind: str, data_root: Path, time_zone: str, paths: Sequence[Path]) -> dict[str, str]:
+def nightly(
+    kind: str, data_root: Path, time_zone: str, paths: Sequence[Path | str]
+) -> dict[str, str]:
     """The files that make `kind` (one of `KINDS`) run an audit each night: text by name."""
     given = ["--data-root", str(data_root), "--time-zone", time_zone]
     audit = [*program(), "audit", "--quiet", *given, *map(str, paths)]

@@ -45,7 +45,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
         StateError: the data root cannot be used.
         OSError: the archive cannot be written.
     """
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
     from waste_assets.transcripts import archive
     from waste_assets.transcripts.days import Calendar
@@ -61,7 +61,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     first = min(*days, last)
     state = State(data_root)
     try:
-        report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
+        report = archive.update(lake_of(data_root), state, files, first, last, calendar)
     finally:
         state.close()
     return {

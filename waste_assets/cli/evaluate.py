@@ -37,12 +37,12 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
         from waste_assets.detectors.evaluate import read_gold, render
         from waste_assets.detectors.flag import Settings as DetectorSettings
         from waste_assets.detectors.score import score
-        from waste_assets.lake.lake import Lake
+        from waste_assets.lake.place import lake_of
         from waste_assets.settings import Settings
 
         given = Settings.from_environment()
         settings = DetectorSettings(given.prefix_budget, given.result_cap)
-        found = score(Lake(data_root.absolute() / "lake"), read_gold(gold), settings)
+        found = score(lake_of(data_root.absolute()), read_gold(gold), settings)
         if found.items and len(found.missing) == found.items:
             raise InputFault(
                 f"None of the annotated calls lies in {data_root}: run `waste-assets audit` on "
@@ -55,14 +55,14 @@ def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: b
     from waste_assets.labels import evaluate as scoring
     from waste_assets.labels.recorded import RecordedAnswers
     from waste_assets.labels.store import LabelStore
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
 
     known = scoring.read_known(gold)
     state = State(data_root)
     try:
         answers = RecordedAnswers.read(recorded) if recorded else LabelStore(state)
-        found = scoring.evaluate_labels(Lake(data_root / "lake"), known, answers)
+        found = scoring.evaluate_labels(lake_of(data_root), known, answers)
     finally:
         state.close()
     if known and not found.items:

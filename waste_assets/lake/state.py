@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -22,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waste_assets.faults import Fault
 from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.place import STATE
 from waste_assets.lake.tables import SCHEMA_VERSION
 
 _metadata = sa.MetaData()
@@ -65,10 +68,21 @@ class State:
     def __init__(self, data_root: Path, url: str | None = None) -> None:
         check_schema(data_root)
         self._data_root = data_root
-        self._engine = sa.create_engine(url or f"sqlite:///{data_root / 'state.db'}")
+        self._engine = _engine(
+            url or os.environ.get(STATE) or f"sqlite:///{data_root / 'state.db'}"
+        )
         if self.is_sqlite:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        self.create(_metadata)
+        try:
+            self.create(_metadata)
+        except sa.exc.OperationalError as error:
+            if self.is_sqlite:
+                raise
+            place = self._engine.url.render_as_string(hide_password=True)
+            raise StateError(
+                f"The state database {place} cannot be used: {error.orig}. Start it, or correct "
+                f"{STATE}."
+            ) from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -198,6 +212,23 @@ class State:
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+
+def _engine(url: str) -> sa.Engine:
+    """Raises StateError where the URL cannot be used; its password is told to nobody."""
+    # psycopg 3, whose name SQLAlchemy has to be given.
+    wanted = re.sub(r"^postgres(?:ql)?://", "postgresql+psycopg://", url)
+    try:
+        return sa.create_engine(wanted, pool_pre_ping=not wanted.startswith("sqlite"))
+    except ModuleNotFoundError as error:
+        raise StateError(
+            f"A state database on Postgres needs {error.name}: install waste-assets with its "
+            "extra `team`."
+        ) from None
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
+        raise StateError(
+            f"{STATE} is no URL of a database: give postgresql://user:password@host/name."
+        ) from None
 
 
 def check_schema(data_root: Path) -> None:

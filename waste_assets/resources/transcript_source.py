@@ -5,10 +5,11 @@ from pathlib import Path
 import dagster as dg
 
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.sources import Source
 
 
 class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
-    """Directories that hold transcripts; none is allowed, for sources may be gone."""
+    """Directories and buckets that hold transcripts; none is allowed, for sources may be gone."""
 
     roots: list[str]
 
@@ -16,6 +17,11 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
         """The files to archive, and (path, reason) of what could not be looked at."""
         return discover(self.existing())
 
-    def existing(self) -> list[Path]:
+    def existing(self) -> list[Source]:
         """The roots that are there."""
-        return check_roots(Path(root) for root in self.roots if Path(root).exists())
+        return check_roots(root for root in self.roots if _exists(Source.of(root)))
+
+
+def _exists(source: Source) -> bool:
+    # What stands for several is looked for where it is read.
+    return source.is_bucket or "{" in source.root or Path(source.root).exists()

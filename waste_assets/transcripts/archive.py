@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import time
 from array import array
 from collections import Counter, defaultdict, deque
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 
 from waste_assets.collector import at_rest
 from waste_assets.lake.catalog import CatalogEntry, session_of
-from waste_assets.lake.lake import Lake, PartitionWriter
+from waste_assets.lake.lake import Lake, Overtaken, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
 from waste_assets.transcripts.days import Calendar
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 #: A day's lines are written when so many bytes of them wait, or so many of all days.
 _DAY_BYTES = 8 << 20
 _ALL_BYTES = 64 << 20
+#: How often a day is begun anew that other machines put meanwhile.
+_TRIES = 8
 #: Row groups that may wait for the writing thread.
 _WAITING_GROUPS = 2
 _COMMON = ("transcript", "kind", "project", "path")
@@ -191,8 +194,11 @@ def update(
                 state.remember(ahead.entries.values())
                 catalog |= ahead.entries
         # All of it, or what nobody could know of before the files were read.
-        update = _Update(lake, catalog, first, last, calendar, follow, progress, opened)
-        report = update.run(files)
+        report = _unless_overtaken(
+            lambda: _Update(lake, catalog, first, last, calendar, follow, progress, opened).run(
+                files
+            )
+        )
         state.remember(report.entries.values())
     report.entries = ahead.entries | report.entries
     report.changed |= ahead.changed
@@ -229,10 +235,34 @@ def _update_portion(
     task: tuple[Portion, dict[str, CatalogEntry]],
 ) -> ArchiveReport:
     part, catalog = task
-    update = _Update(lake, catalog, part.first, part.last, Calendar(zone), follow)
-    report = update.run(part.files)
+    report = _unless_overtaken(
+        lambda: _Update(lake, catalog, part.first, part.last, Calendar(zone), follow).run(
+            part.files
+        )
+    )
     report.contents.clear()  # long, and to be had from the footers
     return report
+
+
+def _unless_overtaken(update: Callable[[], ArchiveReport]) -> ArchiveReport:
+    """Update; where another machine has put a day meanwhile, once more on top of that.
+
+    Days that were put before are then found to hold what the files have.
+    """
+    changed: set[date] = set()
+    for tries in range(_TRIES):
+        try:
+            report = update()
+        except Overtaken as error:
+            changed |= error.done
+            if tries == _TRIES - 1:
+                raise
+            # Those who met do not meet again.
+            time.sleep(random.uniform(0, 0.2 * 2**tries))
+            continue
+        report.changed |= changed
+        return report
+    raise AssertionError
 
 
 class _Update:
@@ -254,6 +284,8 @@ class _Update:
         self._follow, self._progress, self._opened = follow, progress, opened
         self._report = ArchiveReport()
         held = [day for day in lake.days(RAW_SESSIONS) if first <= day <= last]
+        #: Which versions of the days all this is made from.
+        self._identities = {day: lake.identity(RAW_SESSIONS, day) for day in held}
         self._contents = {day: contents(lake, day) for day in held}
         self._writers: dict[date, _DayWriter] = {}
         self._session_days: dict[str, date] = {}
@@ -283,7 +315,9 @@ class _Update:
                     if writer.commit():
                         self._report.changed.add(day)
                     self._contents[day] = writer.contents
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, Overtaken):
+                    error.done = self._report.changed
                 pool.abandon()
                 for writer in self._writers.values():
                     writer.discard()
@@ -369,7 +403,10 @@ class _Update:
         if day not in self._writers:
             known = self._contents.get(day, DayContents())
             follower = self._follow(self._lake, day) if self._follow else None
-            self._writers[day] = _DayWriter(self._lake, day, known, pool, follower)
+            identity = self._identities.get(day, "")
+            if self._lake.identity(RAW_SESSIONS, day) != identity:
+                raise Overtaken(day.isoformat())
+            self._writers[day] = _DayWriter(self._lake, day, known, identity, pool, follower)
         waiting = sum(writer.waiting for writer in self._writers.values())
         if waiting > _ALL_BYTES:
             max(self._writers.values(), key=lambda writer: writer.waiting).flush()
@@ -416,13 +453,14 @@ class _DayWriter:
         lake: Lake,
         day: date,
         known: DayContents,
+        identity: str,
         pool: _Background,
         follower: Follower | None,
     ) -> None:
         self.contents = DayContents(held=dict(known.held), seen=dict(known.seen))
         self.waiting = 0
         self._before = known
-        self._out: PartitionWriter = lake.open(RAW_SESSIONS, day)
+        self._out: PartitionWriter = lake.open(RAW_SESSIONS, day, replacing=identity)
         self._old = _OldRows(str(lake.part(RAW_SESSIONS, day))) if known.version else None
         self._pool, self._follower = pool, follower
         self._columns = _Columns()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from io import FileIO
+from io import RawIOBase
 from sys import intern
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from waste_assets.lake.tables import TIMESTAMP
+from waste_assets.transcripts.bucket import is_object, modified, opened_object
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
@@ -125,7 +125,7 @@ def read_pieces(
                 buffer += bytes(len(buffer))
         if filled:
             rest = bytes(buffer[:filled])
-            if _is_whole(rest) or _is_settled(handle.fileno()):
+            if _is_whole(rest) or _is_settled(modified(handle, file.mtime_ns)):
                 yield from state.pieces(bytearray(rest), filled)
             else:
                 reading.pending_bytes = filled
@@ -140,17 +140,17 @@ def read_whole(file: SourceFile, opened: Callable[[str], None] = lambda path: No
     """
     opened(file.path)
     with _open(file.path) as handle, _source_errors():
-        return handle.read()
+        return handle.read() or b""
 
 
-def _open(path: str) -> FileIO:
+def _open(path: str) -> RawIOBase:
     with _source_errors():
-        return open(path, "rb", buffering=0)
+        return opened_object(path) if is_object(path) else open(path, "rb", buffering=0)
 
 
-def _fill(handle: FileIO, buffer: memoryview) -> int:
+def _fill(handle: RawIOBase, buffer: memoryview) -> int:
     with _source_errors():
-        return handle.readinto(buffer)
+        return handle.readinto(buffer) or 0
 
 
 @contextmanager
@@ -178,8 +178,8 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _is_settled(descriptor: int) -> bool:
-    return time.time() - os.fstat(descriptor).st_mtime > SETTLED_SECONDS
+def _is_settled(changed: float) -> bool:
+    return time.time() - changed > SETTLED_SECONDS
 
 
 class _State:
