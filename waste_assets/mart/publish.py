@@ -48,7 +48,9 @@ from waste_assets.mart.tables import (
     REMEDIES,
     REMEDY_TRACKING,
     RULE_QUALITY,
+    SESSION_OWNERS,
 )
+from waste_assets.transcripts import archive
 
 _SOURCES = {
     "turns": PARSED_TURNS,
@@ -144,6 +146,7 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
             _fill(con, REMEDIES, ranked)
             _fill(con, REMEDY_TRACKING, tracked)
             _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
+            _session_owners(con, archive.owners(lake))
             _label_spend(con, beside.spend.rows)
             _fill(con, RULE_QUALITY, _quality(con))
             con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
@@ -200,6 +203,19 @@ def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[s
         places = f"({', '.join('?' * len(table.columns))})"
         values = [row[column.name] for row in rows for column in table.columns]
         con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
+
+
+def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive.Owner]) -> None:
+    """Of the sessions that have used anything."""
+    con.execute(f"CREATE TABLE {SESSION_OWNERS.name} ({_columns(SESSION_OWNERS)})")
+    rows = [(session, *owner) for session, owner in sorted(owners.items())]
+    con.execute(
+        f"INSERT INTO {SESSION_OWNERS.name} "
+        "SELECT session_id, nullif(owner, ''), nullif(host, '') "
+        "FROM (SELECT unnest(?::VARCHAR[]) AS session_id, unnest(?::VARCHAR[]) AS owner, "
+        "unnest(?::VARCHAR[]) AS host) JOIN session_usage USING (session_id) ORDER BY session_id",
+        [list(column) for column in zip(*rows, strict=True)] or [[], [], []],
+    )
 
 
 def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:

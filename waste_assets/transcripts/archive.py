@@ -8,7 +8,7 @@ import random
 import time
 from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -50,6 +50,11 @@ _TRIES = 8
 _WAITING_GROUPS = 2
 _COMMON = ("transcript", "kind", "project", "path")
 _VERSION, _HELD, _SEEN, _COUNTS = "waste.version", "waste.held", "waste.seen", "waste.counts"
+_OWNERS = "waste.owners"
+
+
+#: Whose, and of which host; empty where one is not known.
+Owner = tuple[str, str]
 
 
 @dataclass
@@ -65,6 +70,8 @@ class DayContents:
     lines: int = 0
     files: int = 0
     bytes: int = 0
+    #: Owner and host of the sessions that lines were archived of, where they are known.
+    owners: dict[str, Owner] = field(default_factory=dict)
 
     def covers(self, transcript: str, digest: str) -> bool:
         """Whether a file with these lines has nothing that is not held."""
@@ -125,8 +132,25 @@ def contents(lake: Lake, day: date) -> DayContents:
         return DayContents()
     counts = json.loads(notes[_COUNTS])
     return DayContents(
-        notes[_VERSION], json.loads(notes[_HELD]), json.loads(notes[_SEEN]), **counts
+        notes[_VERSION],
+        json.loads(notes[_HELD]),
+        json.loads(notes[_SEEN]),
+        **counts,
+        owners=_owners(notes),
     )
+
+
+def owners(lake: Lake) -> dict[str, Owner]:
+    """Whose each session is, and of which host: as the first day says on which it is known."""
+    found: dict[str, Owner] = {}
+    for day in lake.days(RAW_SESSIONS):
+        found = _owners(lake.notes(RAW_SESSIONS, day)) | found
+    return found
+
+
+def _owners(notes: Mapping[str, str]) -> dict[str, Owner]:
+    told = json.loads(notes.get(_OWNERS, "[]"))
+    return {session: (owner, host) for owner, host, sessions in told for session in sessions}
 
 
 def changed_files(files: Iterable[SourceFile], catalog: dict[str, CatalogEntry]) -> set[str]:
@@ -351,7 +375,9 @@ class _Update:
                     if len(files) > 1 or (known is not None and transcript in known.held):
                         held[piece.day].append((file, project, piece.kept()))
                     else:
-                        self._writer(piece.day, pool).append(transcript, file, project, piece)
+                        writer = self._writer(piece.day, pool)
+                        writer.append(transcript, file, project, piece)
+                        writer.own(transcript, set(piece.sessions), (file.owner, file.host))
             except Unreadable as error:
                 self._report.unreadable.append((file.path, str(error)))
                 continue
@@ -378,7 +404,12 @@ class _Update:
         for day, pieces in held.items():
             known = self._contents.get(day, DayContents())
             if not all(known.covers(transcript, digest) for digest in digests[day]):
-                self._writer(day, pool).merge(transcript, pieces, digests[day])
+                writer = self._writer(day, pool)
+                writer.merge(transcript, pieces, digests[day])
+                # Of several copies the longest.
+                longest = max((file for file, _, _ in pieces), key=lambda file: file.size)
+                sessions = {session for _, _, piece in pieces for session in piece.sessions}
+                writer.own(transcript, sessions, (longest.owner, longest.host))
 
     def _pieces(self, file: SourceFile, reading: Reading) -> Iterator[Piece]:
         if file.is_lines:
@@ -457,7 +488,9 @@ class _DayWriter:
         pool: _Background,
         follower: Follower | None,
     ) -> None:
-        self.contents = DayContents(held=dict(known.held), seen=dict(known.seen))
+        self.contents = DayContents(
+            held=dict(known.held), seen=dict(known.seen), owners=dict(known.owners)
+        )
         self.waiting = 0
         self._before = known
         self._out: PartitionWriter = lake.open(RAW_SESSIONS, day, replacing=identity)
@@ -477,6 +510,22 @@ class _DayWriter:
         self.waiting += len(piece.data)
         if self.waiting >= _DAY_BYTES:
             self.flush()
+
+    def own(self, transcript: str, sessions: Iterable[str], owner: Owner) -> None:
+        """Say whose the sessions of a transcript are: who was first stays it.
+
+        Lines of a session that stand in the transcript of another say it only where no
+        transcript of its own does.
+        """
+        if not any(owner):
+            return
+        for session in sessions:
+            if session in self._before.owners:
+                continue
+            if session == session_of(transcript):
+                self.contents.owners[session] = owner
+            else:
+                self.contents.owners.setdefault(session, owner)
 
     def merge(
         self,
@@ -527,6 +576,7 @@ class _DayWriter:
             _HELD: held,
             _SEEN: json.dumps(self.contents.seen, sort_keys=True),
             _COUNTS: json.dumps(counts),
+            _OWNERS: _listed_owners(self.contents.owners),
         }
         self._out.commit(durable=True)
         if self._follower is not None:
@@ -656,6 +706,14 @@ class _OldRows:
                 return False
             self._rest = self._file.read_row_group(group).cast(RAW_SESSIONS.schema)
         return True
+
+
+def _listed_owners(owners: dict[str, Owner]) -> str:
+    """Each owner and host once, with its sessions."""
+    listed: dict[Owner, list[str]] = defaultdict(list)
+    for session in sorted(owners):
+        listed[owners[session]].append(session)
+    return json.dumps([[*owner, sessions] for owner, sessions in sorted(listed.items())])
 
 
 def _union(old: pa.Table, new: pa.Table) -> pa.Table:

@@ -108,6 +108,8 @@ def _listed(file: Path) -> Iterator[Source]:
     told = f"{file} is not a list of sources: give [[source]] tables with a `root` each"
     try:
         tables = tomllib.loads(file.read_text("utf-8"))["source"]
+        if not isinstance(tables, list):
+            raise SourceError(f"{told}.")
         for table in tables:
             if not table.keys() <= {"root", "owner", "host"} or not table["root"]:
                 raise SourceError(f"{told}, and `owner` and `host` where they are known.")

@@ -150,7 +150,7 @@ def test_what_is_put_in_parts_is_seen_whole_or_not_at_all(
     server.faults.clear()
     assert place.read("large") == old
     with pytest.raises(Overtaken):
-        place.put("large", file, "another")
+        place.put("large", file, objects.ABSENT)
     uploads = server.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
     assert uploads == []
     place.put("large", file, etag)
