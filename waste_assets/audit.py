@@ -20,6 +20,7 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.lake.place import lake_of, may_have_forgotten
 from waste_assets.settings import Settings
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
 from waste_assets.transcripts.sources import Source, SourceError
@@ -77,7 +78,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     """
     started = time.perf_counter()
     roots = check_roots(settings.sources)
-    found, unlisted = discover(roots)
+    found, unlisted = _discovered(settings, roots)
     work = _Work()
     labels = _Labels(settings)
     labels.pick_up()
@@ -85,8 +86,6 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     labels.ask()
     told = recalled(settings.data_root, identity(settings, found, unlisted))
     if told is None:
-        from waste_assets.lake.place import lake_of
-
         if not found and not lake_of(settings.data_root, settings.lake).exists():
             raise SourceError(_nothing(roots, unlisted))
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
@@ -108,6 +107,18 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         **_times(started, work),
     }
     return Outcome(told, not work.errors)
+
+
+def _discovered(
+    settings: Settings, roots: list[Source]
+) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+    """The files of the sources, without those that were forgotten on request."""
+    found, unlisted = discover(roots)
+    if may_have_forgotten(settings.data_root, settings.lake):
+        from waste_assets.transcripts.forgotten import Forgotten
+
+        found = Forgotten.of(lake_of(settings.data_root, settings.lake)).without(found)
+    return found, unlisted
 
 
 class _Labels:
@@ -151,8 +162,6 @@ class _Labels:
             self.told.setdefault("faults", []).append(asked["told"])
 
     def _has_lake(self) -> bool:
-        from waste_assets.lake.place import lake_of
-
         return lake_of(self._settings.data_root, self._settings.lake).exists()
 
     @contextmanager
@@ -177,7 +186,6 @@ def _brought_up_to_date(
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
-    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
     from waste_assets.report.account import account
@@ -192,7 +200,7 @@ def _brought_up_to_date(
     try:
         labelling = labelled(settings, state)
         for _ in range(_ROUNDS):
-            found, unlisted = discover(roots)
+            found, unlisted = _discovered(settings, roots)
             before = identity(settings, found, unlisted)
             made = plan(
                 lake,

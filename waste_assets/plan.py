@@ -26,6 +26,7 @@ from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.peek import peek
 
 
@@ -84,7 +85,8 @@ def plan(
         copies = turns.copies_elsewhere(con, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
     today = calendar.day_at(datetime.now(UTC))
-    made.days = {day for day in made.days if FIRST_DAY <= day <= today}
+    first = max(FIRST_DAY, Forgotten.of(lake).before or FIRST_DAY)
+    made.days = {day for day in made.days if first <= day <= today}
     active = flags.Active.of(lake)
     # What one day of a session brings changes what the flags of its other days cost.
     touched = {file.session for file in files if file.path in changed}

@@ -125,8 +125,13 @@ class BucketLake(Lake):
     def remove(self, table: Table, day: date) -> None:
         self.place.remove([_key(table, day)])
         self.written(table)
+        self.drop_copies(table, day)
+
+    def drop_copies(self, table: Table, day: date) -> None:
+        found = self._listed(table).get(day)
         for copy in self.copy(table, day, "").parent.glob("[!.]*"):
-            copy.unlink(missing_ok=True)
+            if found is None or not copy.name.startswith(f"{found.etag}."):
+                copy.unlink(missing_ok=True)
 
     def kept(self, name: str) -> bytes | None:
         with contextlib.suppress(FileNotFoundError):

@@ -159,6 +159,9 @@ class Lake:
         """Take a partition away, where there is one."""
         self.part(table, day).unlink(missing_ok=True)
 
+    def drop_copies(self, table: Table, day: date) -> None:
+        """Let nothing stay on this machine of what stood in the partition's place before."""
+
     @contextlib.contextmanager
     def lock(self, table: Table, first: date, last: date) -> Iterator[None]:
         """Hold the days of a table for reading, changing and writing them, across processes.

@@ -14,6 +14,8 @@ LAKE = "WASTE_ASSETS_LAKE"
 STATE = "WASTE_ASSETS_STATE"
 #: Copies of what lies in a bucket, below the data root.
 COPIES = "lake-copies"
+#: Beside the tables: what was deleted on request.
+FORGOTTEN = "forgotten.json"
 
 
 def lake_of(data_root: Path, url: str | None = None) -> Lake:
@@ -33,6 +35,11 @@ def lake_of(data_root: Path, url: str | None = None) -> Lake:
 
     place = Place.of(given)
     return BucketLake(data_root / COPIES / place.bucket / place.prefix, place.url)
+
+
+def may_have_forgotten(data_root: Path, given: str) -> bool:
+    """Whether it is worth asking the lake what was deleted on request."""
+    return "://" in given or (directory_of(data_root, given) / FORGOTTEN).exists()
 
 
 def directory_of(data_root: Path, given: str) -> Path:

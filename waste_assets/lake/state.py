@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -189,6 +189,31 @@ class State:
             return
         with self._engine.begin() as connection:
             connection.execute(self.upsert(_source_files), rows)
+
+    def forget_files(self, is_gone: Callable[[str, Iterable[date]], bool]) -> None:
+        """Forget the source files of which this is true, by their transcript and their days."""
+        paths = [
+            entry.path for entry in self.catalog().values() if is_gone(entry.transcript, entry.days)
+        ]
+        with self._engine.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            for path in paths:
+                row = _source_files.columns.path == path
+                connection.execute(_source_files.delete().where(row))
+
+    def compact(self) -> None:
+        """Write the database anew without what was deleted: else its bytes stay on the disk.
+
+        On Postgres this locks the tables that hold text, one after another.
+        """
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("VACUUM")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                return
+            for table in ("source_files", "label_answers"):
+                connection.exec_driver_sql(f"VACUUM FULL {table}")
 
     def claim_alert(self, kind: str, period: str) -> bool:
         """Whether it is for the caller to send this alert: nobody has, and nobody else will."""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from waste_assets.lake.lake import Lake
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.sources import Source
 
 
@@ -13,9 +15,10 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
 
     roots: list[str]
 
-    def files(self) -> tuple[list[SourceFile], list[tuple[str, str]]]:
-        """The files to archive, and (path, reason) of what could not be looked at."""
-        return discover(self.existing())
+    def files(self, lake: Lake) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+        """The files to archive into a lake, and (path, reason) of what could not be looked at."""
+        found, unlisted = discover(self.existing())
+        return Forgotten.of(lake).without(found), unlisted
 
     def existing(self) -> list[Source]:
         """The roots that are there."""

@@ -28,6 +28,7 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.lines import (
     SETTLED_SECONDS,
     Piece,
@@ -140,6 +141,20 @@ def contents(lake: Lake, day: date) -> DayContents:
     )
 
 
+def notes_of(told: DayContents) -> dict[str, str]:
+    """What the footer says of these contents; their version is set."""
+    held = json.dumps(told.held, sort_keys=True)
+    told.version = hashlib.sha256(held.encode()).hexdigest()[:16]
+    counts = {name: getattr(told, name) for name in ("lines", "files", "bytes")}
+    return {
+        _VERSION: told.version,
+        _HELD: held,
+        _SEEN: json.dumps(told.seen, sort_keys=True),
+        _COUNTS: json.dumps(counts),
+        _OWNERS: _listed_owners(told.owners),
+    }
+
+
 def owners(lake: Lake) -> dict[str, Owner]:
     """Whose each session is, and of which host: as the first day says on which it is known."""
     found: dict[str, Owner] = {}
@@ -204,6 +219,11 @@ def update(
         OSError: the lake cannot be written (no free disk, no permission).
     """
     with lake.lock(RAW_SESSIONS, first, last):
+        forgotten = Forgotten.of(lake)
+        files = forgotten.without(files)
+        first = max(first, forgotten.before or first)
+        if first > last:
+            return ArchiveReport(files=len(files))
         catalog = state.catalog()
         ahead = ArchiveReport()
         if processes is not None:
@@ -307,6 +327,7 @@ class _Update:
         self._first, self._last = first, last
         self._follow, self._progress, self._opened = follow, progress, opened
         self._report = ArchiveReport()
+        self._forgotten = Forgotten.of(lake)
         held = [day for day in lake.days(RAW_SESSIONS) if first <= day <= last]
         #: Which versions of the days all this is made from.
         self._identities = {day: lake.identity(RAW_SESSIONS, day) for day in held}
@@ -372,12 +393,15 @@ class _Update:
                         continue
                     project = reading.project
                     known = self._contents.get(piece.day)
-                    if len(files) > 1 or (known is not None and transcript in known.held):
-                        held[piece.day].append((file, project, piece.kept()))
-                    else:
-                        writer = self._writer(piece.day, pool)
-                        writer.append(transcript, file, project, piece)
-                        writer.own(transcript, set(piece.sessions), (file.owner, file.host))
+                    merged = len(files) > 1 or (known is not None and transcript in known.held)
+                    # Lines of forgotten sessions count as read, and go nowhere.
+                    for rest in piece.without(self._forgotten.of_lines(piece.sessions)):
+                        if merged:
+                            held[piece.day].append((file, project, rest.kept()))
+                        else:
+                            writer = self._writer(piece.day, pool)
+                            writer.append(transcript, file, project, rest)
+                            writer.own(transcript, set(rest.sessions), (file.owner, file.host))
             except Unreadable as error:
                 self._report.unreadable.append((file.path, str(error)))
                 continue
@@ -568,16 +592,7 @@ class _DayWriter:
         """Put the day in its place; whether its rows have changed."""
         if self._old is not None:
             self._old.close()
-        held = json.dumps(self.contents.held, sort_keys=True)
-        self.contents.version = hashlib.sha256(held.encode()).hexdigest()[:16]
-        counts = {name: getattr(self.contents, name) for name in ("lines", "files", "bytes")}
-        self._out.notes = {
-            _VERSION: self.contents.version,
-            _HELD: held,
-            _SEEN: json.dumps(self.contents.seen, sort_keys=True),
-            _COUNTS: json.dumps(counts),
-            _OWNERS: _listed_owners(self.contents.owners),
-        }
+        self._out.notes = notes_of(self.contents)
         self._out.commit(durable=True)
         if self._follower is not None:
             self._follower.finish(self.contents.version)

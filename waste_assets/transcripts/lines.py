@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from io import RawIOBase
+from itertools import groupby
 from sys import intern
 from typing import Any
 
@@ -73,6 +74,32 @@ class Piece:
             # One of them only looks like a timestamp (a 99th second): that line has none.
             exact = [canonical_timestamp(value) for value in self.timestamps]
             return pa.array([e + "Z" if e else None for e in exact], pa.string()).cast(TIMESTAMP)
+
+    def without(self, sessions: set[str]) -> Iterator[Piece]:
+        """The lines of other sessions, in pieces of neighbours."""
+        if not sessions:
+            yield self
+            return
+        wanted = [session not in sessions for session in self.sessions]
+        start = 0
+        for wants, group in groupby(wanted):
+            end = start + len(list(group))
+            if wants:
+                offsets = self.offsets[start : end + 1]
+                rest = Piece(
+                    self.day,
+                    self.first_line + start,
+                    bytes(self.data[offsets[0] : offsets[-1]]),
+                    offsets - offsets[0],
+                    self.types[start:end],
+                    self.timestamps[start:end],
+                    self.sessions[start:end],
+                    self.records[start:end],
+                )
+                yield rest
+                # They look into a buffer that may have to grow.
+                rest.records.clear()
+            start = end
 
     def kept(self) -> Piece:
         """The piece with bytes of its own, which stay, and nothing else that is large."""
