@@ -28,6 +28,7 @@ from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts import archive, erase
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.sources import Source
 
 #: Every table of the lake but the archive: made from it, and from each other.
 _DERIVED = tuple(
@@ -142,7 +143,7 @@ def _check_nothing_under_way(state: State) -> None:
 
 
 def _sources(settings: Settings) -> list[SourceFile]:
-    there = [root for root in settings.sources if "://" in str(root) or Path(root).exists()]
+    there = [root for root in settings.sources if Source.of(root).may_exist()]
     return discover(check_roots(there))[0]
 
 

@@ -46,10 +46,11 @@ class Change:
         return "\n".join(difflib.unified_diff(before, after, name, name, n=2, lineterm=""))
 
 
-def command_for(data_root: Path, time_zone: str) -> str:
+def command_for(data_root: Path, time_zone: str, ship: str | None = None) -> str:
     """The command line of the hook, as a shell takes it: this very installation, wherever the
-    session ran."""
+    session ran. With `ship`, the URL of a bucket, the session is also put there."""
     given = ["--data-root", str(data_root), "--time-zone", time_zone]
+    given += ["--ship", ship] if ship else []
     return shlex.join([*program(), COMMAND, *given])
 
 

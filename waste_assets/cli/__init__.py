@@ -22,6 +22,7 @@ from waste_assets.cli import (
     nightly,
     remedies,
     sample,
+    ship,
     ui,
 )
 
@@ -47,6 +48,7 @@ for _command in (
     hook.install_hook,
     hook.uninstall_hook,
     forget.forget,
+    ship.ship,
     nightly.nightly,
     ui.ui,
     sample.sample,

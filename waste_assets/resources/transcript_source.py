@@ -1,7 +1,5 @@
 """The source directories as a Dagster resource. They are opened read-only, always."""
 
-from pathlib import Path
-
 import dagster as dg
 
 from waste_assets.lake.lake import Lake
@@ -22,9 +20,4 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
 
     def existing(self) -> list[Source]:
         """The roots that are there."""
-        return check_roots(root for root in self.roots if _exists(Source.of(root)))
-
-
-def _exists(source: Source) -> bool:
-    # What stands for several is looked for where it is read.
-    return source.is_bucket or "{" in source.root or Path(source.root).exists()
+        return check_roots(root for root in self.roots if Source.of(root).may_exist())

@@ -75,6 +75,11 @@ class Source:
             found = replace(found, owner=name) if place[1] == "owner" else replace(found, host=name)
             yield from found.expanded()
 
+    def may_exist(self) -> bool:
+        """Whether it is worth looking there: a directory may be gone."""
+        # What stands for several is looked for where it is read.
+        return self.is_bucket or "{" in self.root or os.path.exists(self.root)
+
     def named(self) -> Source:
         """The source with what is not said: a directory is of this host and this user."""
         if self.is_bucket or (self.owner and self.host):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
@@ -11,16 +14,20 @@ from pathlib import Path
 
 import pytest
 
+from waste_assets.claude_code.session_end import ship_session
 from waste_assets.lake import objects
 from waste_assets.lake.lake import Overtaken
 from waste_assets.lake.place import lake_of
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import RAW_SESSIONS
-from waste_assets.sample import conversation
-from waste_assets.transcripts import archive
+from waste_assets.sample import Conversation, conversation
+from waste_assets.sample.conversation import session_id
+from waste_assets.transcripts import archive, erase
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.facts import DayFacts
+from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.ship import ship
 from waste_assets_tests.bucket_server import BUCKET, BucketServer, Fault
 from waste_assets_tests.support import DAY_TABLES, FIRST, LAST, Audit
 
@@ -56,7 +63,7 @@ def in_bucket(folder: Path, *roots: Path | str) -> Audit:
     return audit
 
 
-def talk(session: str, start: str = "2026-03-02T10:00:00Z"):
+def talk(session: str, start: str = "2026-03-02T10:00:00Z") -> Conversation:
     c = conversation(session, start=start).user(f"Mend {session}").read("a.py", 300)
     return c.bash("make", tokens=50).say()
 
@@ -242,3 +249,67 @@ def test_what_is_wrong_with_a_bucket_is_said(server: BucketServer, tmp_path: Pat
         lake.days(RAW_SESSIONS)
     with pytest.raises(Exception, match="names no bucket"):
         lake_of(tmp_path, "s3://")
+
+
+def test_transcripts_are_shipped_once_and_again_where_they_have_changed(
+    server: BucketServer, tmp_path: Path
+) -> None:
+    laptop = Audit(tmp_path / "laptop")
+    laptop.write(talk("one"), talk("two"))
+    url = f"s3://{BUCKET}/transcripts/ann/mac"
+    first = ship([laptop.source], url)
+    assert (first.files, first.same, first.failed) == (2, 0, [])
+    assert ship([laptop.source], url).same == 2
+    grown = next(laptop.source.rglob("*.jsonl"))
+    grown.write_bytes(grown.read_bytes() + b'{"type":"summary","summary":"x"}\n')
+    # The hook ships one session.
+    assert ship_session(grown, url) == 1
+    assert ship([laptop.source], url).files == 0
+    # What the laptop deletes stays.
+    grown.unlink()
+    assert ship([laptop.source], url).failed == []
+    machine = in_bucket(tmp_path / "machine", f"s3://{BUCKET}/transcripts/{{owner}}/{{host}}")
+    machine.files = lambda: discover(machine.roots)[0]  # type: ignore[method-assign]
+    machine.archive()
+    assert len(archive.contents(machine.lake, DAY).held) == 2
+    assert set(archive.owners(machine.lake).values()) == {("ann", "mac")}
+
+
+def test_what_is_erased_leaves_the_bucket_and_the_copies(
+    server: BucketServer, tmp_path: Path
+) -> None:
+    audit = in_bucket(tmp_path)
+    audit.write(talk("ann"), talk("bob"))
+    audit.archive()
+    ann = session_id("ann")
+    Forgotten().also([ann], None).write(audit.lake)
+    assert erase.erase(audit.lake, DAY, {ann}) > 0
+    held = archive.contents(lake_of(tmp_path / "other", LAKE), DAY).held
+    assert list(held) == [f"{session_id('bob')}.jsonl"]
+    assert len(list(audit.lake.root.glob("raw_sessions/day=*/*.parquet"))) == 1
+    other = in_bucket(tmp_path / "other", audit.source)
+    other.archive()
+    assert ann.encode() not in b"".join(other.lines())
+
+
+def test_an_audit_of_a_bucket_into_a_bucket(server: BucketServer, tmp_path: Path) -> None:
+    laptop = Audit(tmp_path / "laptop")
+    laptop.write(talk("one"))
+    ship([laptop.source], f"s3://{BUCKET}/transcripts")
+    program = Path(sys.executable).with_name("waste-assets")
+    command = [program, "audit", f"s3://{BUCKET}/transcripts", "--lake", LAKE, "--json"]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    for runs in (1, 0):
+        told = subprocess.run(
+            [*command, "--data-root", tmp_path / "data"],
+            env=environment,
+            capture_output=True,
+            timeout=300,
+        )
+        assert told.returncode == 0, told.stderr.decode()
+        outcome = json.loads(told.stdout)
+        assert outcome["totals"]["responses"] > 0
+        assert outcome["files"]["found"] == outcome["files"]["read"] == 1
+        # The second finds that nothing has changed, in the bucket either.
+        assert len(outcome["runs"]) == runs
+    assert not (tmp_path / "data" / "lake").exists()
