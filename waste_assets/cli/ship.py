@@ -32,9 +32,8 @@ def ship(places: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(vars(done)))
     else:
-        click.echo(
-            f"{done.files:,} files shipped ({done.bytes / 1e6:,.1f} MB), {done.same:,} as they were."
-        )
+        size = f"{done.bytes / 1e6:,.1f} MB"
+        click.echo(f"{done.files:,} files shipped ({size}), {done.same:,} as they were.")
     for path, reason in done.failed:
         click.echo(f"Error: {path}: {reason}", err=True)
     if done.failed:

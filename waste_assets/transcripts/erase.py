@@ -87,9 +87,9 @@ def _erase(lake: Lake, day: date, sessions: set[str]) -> int:
                     left.setdefault(name, hashlib.sha256()).update(raw.as_buffer())
                 files += pc.sum(pc.equal(rest["kind"], "file")).as_py() or 0
                 if rest.num_rows:
-                    # As Arrow counts them: an offset of eight bytes each, and one more.
+                    # As Arrow counts them: with an offset of eight bytes each.
                     lengths = pc.sum(pc.binary_length(rest["raw"])).as_py()
-                    size += lengths + 8 * (rest.num_rows + 1)
+                    size += lengths + 8 * rest.num_rows
                     writer.append_and_rest(rest)
             if gone and kept_rows:
                 after = archive.DayContents(
