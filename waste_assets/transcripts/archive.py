@@ -26,6 +26,7 @@ from waste_assets.lake.catalog import CatalogEntry, session_of
 from waste_assets.lake.lake import Lake, Overtaken, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
+from waste_assets.transcripts.bucket import read_ahead
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.forgotten import Forgotten
@@ -348,7 +349,8 @@ class _Update:
                 self._note_session(entry.transcript, min(entry.days))
         wanted = self.wanted(files)
         # Rows under way are many and never lead back to themselves.
-        with at_rest(), _Background() as pool:
+        ahead = read_ahead((file.path, file.size) for file in wanted)
+        with at_rest(), ahead, _Background() as pool:
             try:
                 for transcript, group in groupby(wanted, key=lambda file: file.transcript):
                     for entry in self._transcript(transcript, list(group), pool):

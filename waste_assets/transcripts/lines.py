@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from io import RawIOBase
 from itertools import groupby
 from sys import intern
 from typing import Any
@@ -167,17 +166,18 @@ def read_whole(file: SourceFile, opened: Callable[[str], None] = lambda path: No
     """
     opened(file.path)
     with _open(file.path) as handle, _source_errors():
-        return handle.read() or b""
+        data: bytes = handle.read()
+        return data
 
 
-def _open(path: str) -> RawIOBase:
+def _open(path: str) -> Any:
     with _source_errors():
         return opened_object(path) if is_object(path) else open(path, "rb", buffering=0)
 
 
-def _fill(handle: RawIOBase, buffer: memoryview) -> int:
+def _fill(handle: Any, buffer: memoryview) -> int:
     with _source_errors():
-        return handle.readinto(buffer) or 0
+        return int(handle.readinto(buffer) or 0)
 
 
 @contextmanager
