@@ -8,7 +8,7 @@ directories of any name, each a source of its own. Many of them stand in a TOML 
     root = "s3://bucket/transcripts/{owner}/{host}"
 
     [[source]]
-    root = "/srv/runner"
+    root = "/ci/runner"
     owner = "platform"
 """
 
