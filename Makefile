@@ -19,19 +19,25 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The lock files name everything, with exact versions and the hashes of their files; where these
 # come from is for pip to know.
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes --requirement
-SOURCES := waste_assets waste_assets_tests benchmarks docs
+SOURCES := waste_assets waste_assets_tests benchmarks dashboards docs
 
 .DEFAULT_GOAL := help
-.PHONY: help audit ui test check format docs bench lock clean
+.PHONY: help audit report ui dashboard test check format docs bench lock supersetlock clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
 audit: $(VENV)/.ready  ## account for all transcripts here, or for a generated sample (ARGS=)
 	@$(BIN)/waste-assets audit $(ARGS)
 
+report: $(VENV)/.ready  ## open the report of the last audit (ARGS=)
+	@$(BIN)/waste-assets report $(ARGS)
+
 ui: $(VENV)/.ready  ## Dagster's UI on port 3000 of this machine (ARGS=)
 	@$(BIN)/waste-assets ui $(ARGS)
+
+dashboard: $(VENV)/.ready  ## a dashboard in Superset on port 8088 of this machine (ARGS=)
+	@dashboards/superset/run.sh $(ARGS)
 
 test: $(VENV)/.ready-dev  ## all tests, or those of TESTS=
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
@@ -40,6 +46,7 @@ test: $(VENV)/.ready-dev  ## all tests, or those of TESTS=
 CHANGED = $(shell { git diff --name-only HEAD; git ls-files --others --exclude-standard; } 2>/dev/null \
 	| sed -n -e 's,^waste_assets/\([a-z_]*\)/.*,waste_assets_tests/\1,p' \
 		-e 's,^waste_assets/\([a-z_]*\)\.py$$,waste_assets_tests/test_\1.py,p' \
+		-e 's,^\(dashboards\)/.*,waste_assets_tests/\1,p' \
 		-e 's,^\(waste_assets_tests/[a-z_]*\)/.*,\1,p' \
 		-e 's,^\(waste_assets_tests/test_[a-z_]*\.py\)$$,\1,p' | sort -u)
 
@@ -71,9 +78,11 @@ INTEL_MAC := sys_platform == 'darwin' and platform_machine == 'x86_64'
 NO_INTEL_MAC := sys_platform != 'darwin' or platform_machine != 'x86_64'
 BESIDE := "setuptools>=77" "cryptography<49 ; $(INTEL_MAC)" "cryptography>=49 ; $(NO_INTEL_MAC)"
 
-lock: $(VENV)/bin/python  ## resolve the newest versions that pyproject.toml allows
-	@test -x $(VENV)/lock/bin/python || $(BIN)/python -m venv $(VENV)/lock
+$(VENV)/lock/bin/uv: | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+
+lock: $(VENV)/lock/bin/uv  ## resolve the newest versions that pyproject.toml allows
 	@rm -f requirements.lock requirements-dev.lock
 	@printf '%s\n' $(BESIDE) | $(COMPILE) --output-file requirements.lock pyproject.toml -
 	@printf '%s\n' $(BESIDE) | $(COMPILE) --extra dev --constraint requirements.lock \
@@ -81,6 +90,14 @@ lock: $(VENV)/bin/python  ## resolve the newest versions that pyproject.toml all
 	@! grep -nE '://|^ *-(-[a-gi-z]|[a-z])' requirements.lock requirements-dev.lock \
 		|| { echo 'An address stands in a lock file: do not commit it.' >&2; exit 1; }
 	@echo "$$(grep -c '^[a-z]' requirements.lock) packages to run, $$(grep -c '^[a-z]' requirements-dev.lock) to develop."
+
+# Superset has an environment of its own: it wants older versions of much that is used here.
+SUPERSET := dashboards/superset/requirements
+supersetlock: $(VENV)/lock/bin/uv
+	@grep -o '^duckdb==[0-9.]*' requirements.lock | cat - $(SUPERSET).in \
+		| $(COMPILE) --output-file $(SUPERSET).lock -
+	@! grep -nE '://|^ *-(-[a-gi-z]|[a-z])' $(SUPERSET).lock \
+		|| { echo 'An address stands in a lock file: do not commit it.' >&2; exit 1; }
 
 clean:  ## remove what was installed and cached; data/ stays
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 import ccusage
+import tree
 from scale import files, scale
 
 CASES = ("cold", "unchanged", "grown")
@@ -248,7 +249,7 @@ def _peak(arguments: list[str], environment: dict[str, str] | None) -> int:
         def watch() -> None:
             nonlocal peak
             while not done.wait(0.05):
-                peak = max(peak, _tree_bytes(process.pid))
+                peak = max(peak, sum(tree.sizes(process.pid)))
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -258,39 +259,6 @@ def _peak(arguments: list[str], environment: dict[str, str] | None) -> int:
         output.seek(0)
         _check(arguments, process.returncode, output.read())
     return peak
-
-
-def _tree_bytes(root: int) -> int:
-    if not Path("/proc/self/smaps_rollup").exists():
-        return _tree_bytes_by_ps(root)
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        except (OSError, ValueError):
-            continue  # it has just ended
-    return total
-
-
-def _tree_bytes_by_ps(root: int) -> int:
-    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True)
-    children: dict[int, list[int]] = defaultdict(list)
-    sizes: dict[int, int] = {}
-    for line in listed.stdout.splitlines():
-        pid, parent, size = map(int, line.split())
-        children[parent].append(pid)
-        sizes[pid] = size * 1024
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
-        total += sizes.get(pid, 0)
-        waiting += children[pid]
-    return total
 
 
 class _Grower:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import time
 import warnings
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,21 @@ from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
+from waste_assets.lake.disk import blamed
+from waste_assets.lake.in_use import in_use, one_audit
 from waste_assets.lake.place import lake_of, may_have_forgotten
+from waste_assets.lake.whole import write_whole
+from waste_assets.processes import WORTH_PROCESSES, start_early
+from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
+from waste_assets.transcripts.days import FIRST_DAY
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
 from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from waste_assets.lake.catalog import CatalogEntry
     from waste_assets.lake.state import State
     from waste_assets.plan import Plan
@@ -34,6 +42,13 @@ if TYPE_CHECKING:
 
 #: A file may show a day in its middle only once it is known line by line.
 _ROUNDS = 3
+#: What the processes work with, stage after stage.
+_WORK = (
+    "waste_assets.transcripts.facts",
+    "waste_assets.accounting.turns",
+    "waste_assets.detectors.flags",
+    "waste_assets.clusters.stage",
+)
 #: What this process writes on its streams is for whoever called it; events tell the rest. Each
 #: capture of a step would start a process or two.
 _NO_CAPTURE = {
@@ -42,6 +57,9 @@ _NO_CAPTURE = {
         "class": "NoOpComputeLogManager",
     }
 }
+
+#: Of Dagster's runs those that an audit has started, in its own process.
+STARTED_BY_AUDIT = {"waste_assets/started_by": "audit"}
 
 
 @dataclass
@@ -182,6 +200,26 @@ def _brought_up_to_date(
     run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
+    root = settings.data_root
+    with one_audit(root, partial(tell_waiting, settings)), in_use(root):
+        return _settled(settings, since, until, roots, work, run)
+
+
+def tell_waiting(settings: Settings) -> None:
+    """Say that another audit is at work."""
+    told = f"Another audit of {settings.data_root} is running: waiting until it has ended."
+    print(told, file=sys.stderr, flush=True)
+
+
+def _settled(
+    settings: Settings,
+    since: date | None,
+    until: date | None,
+    roots: list[Source],
+    work: _Work,
+    run: str,
+) -> dict[str, Any]:
+    """The same, for the only audit of the data root."""
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
@@ -223,7 +261,7 @@ def _brought_up_to_date(
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
         told = {
-            "files": _files(found, unlisted, catalog),
+            "files": _files(found, unlisted, catalog, calendar.day_at(datetime.now(UTC))),
             "retention": retention(lake, roots, found, catalog).told(),
         }
         # Where a first audit failed before it published an account, there is none.
@@ -259,7 +297,10 @@ def _within(days: set[date], since: date | None, until: date | None) -> list[dat
 
 
 def _files(
-    found: list[SourceFile], unlisted: list[tuple[str, str]], catalog: dict[str, CatalogEntry]
+    found: list[SourceFile],
+    unlisted: list[tuple[str, str]],
+    catalog: dict[str, CatalogEntry],
+    today: date,
 ) -> dict[str, Any]:
     """How many source files there are, and what has become of them."""
     read = [file for file in found if file.path in catalog]
@@ -268,7 +309,11 @@ def _files(
         "found": len(found) + len(unlisted),
         "read": len(read),
         "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
-        "unreadable": [*unlisted, *missing],
+        # They are of no day that there is: nothing builds it.
+        "misdated": sum(
+            any(not FIRST_DAY <= day <= today for day in catalog[file.path].days) for file in read
+        ),
+        "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 
 
@@ -301,7 +346,7 @@ def prepare_instance(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     # A link to the one at the top of the project: an installed package has it too.
     shipped = Path(str(package_files("waste_assets"))) / "dagster.yaml"
-    shutil.copyfile(shipped, home / "dagster.yaml")
+    write_whole(home / "dagster.yaml", shipped.read_bytes())
     os.environ.update(settings.to_environment(), DAGSTER_HOME=str(home))
     return home
 
@@ -316,6 +361,9 @@ def _execute(
 ) -> None:
     """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
+    if days and made.changed_bytes >= WORTH_PROCESSES:
+        # They import what they need while this process imports Dagster.
+        start_early(_WORK)
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
     with large_imports():
@@ -334,11 +382,12 @@ def _execute(
     built = days or label_days
     work.starting += time.perf_counter() - started
     with instance:
+        _end_killed_runs(instance)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags=range_tags(built[0], built[-1]) if built else {},
+            tags=STARTED_BY_AUDIT | (range_tags(built[0], built[-1]) if built else {}),
         )
     work.runs.append(result.run_id)
     for evaluation in result.get_asset_check_evaluations():
@@ -360,9 +409,24 @@ def _execute(
             seconds = event.step_success_data.duration_ms / 1_000
             work.stages[event.step_key] = work.stages.get(event.step_key, 0.0) + seconds
         if event.is_step_failure and event.step_failure_data.error and not blocked:
-            work.errors.append(_innermost(event.step_failure_data.error))
+            told = _innermost(event.step_failure_data.error)
+            work.errors.append(blamed(told, settings.data_root) or told)
     if not result.success and not work.errors:
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
+
+
+def _end_killed_runs(instance: DagsterInstance) -> None:
+    """Say of the runs of audits that were killed that they have failed.
+
+    While they count as running, the UI would start no other. This is the only audit of the data
+    root, so that none of them is.
+    """
+    from dagster import RunsFilter
+    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+
+    of_audits = RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES, tags=STARTED_BY_AUDIT)
+    for run in instance.get_runs(of_audits):
+        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def _innermost(error: Any) -> str:
@@ -370,7 +434,9 @@ def _innermost(error: Any) -> str:
         error = error.cause
     lines = [line for line in str(error.message).strip().splitlines() if line.strip()]
     # A worker's error brings its traceback along; its last line is the error itself.
-    return lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
+    told = lines[-1].strip(" '\"") if "Traceback" in lines[0] else lines[0]
+    # It may quote what it failed on.
+    return redact(told)
 
 
 def _nothing(roots: list[Source], unlisted: list[tuple[str, str]]) -> str:

@@ -24,6 +24,7 @@ from waste_assets.automation import (
     publish_job,
 )
 from waste_assets.checks import ASSET_CHECKS, WATCHES
+from waste_assets.privacy import keep_private
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 from waste_assets.resources.transcript_source import TranscriptSource
@@ -76,4 +77,6 @@ def definitions(settings: Settings, run: str = "") -> dg.Definitions:
     )
 
 
+# Dagster starts this module in processes of its own.
+keep_private()
 defs = definitions(Settings.from_environment())

@@ -1,8 +1,12 @@
 """Deletion on request: sessions leave everything that was made of them, and do not come back.
 
 The one exception to "the archive only grows". In this order, so that one that was interrupted is
-begun again by the same command: tombstones, then all that can be made anew (tables, BI files,
-report, Dagster's records), then the archive; last, the account is made anew without them.
+begun again by the same command: tombstones, then all that can be made anew (tables, publications
+and the facts that they are made from, report, Dagster's records), then the archive; last, the
+account is made anew without them.
+
+No audit is at work meanwhile. The hook may be: it archives nothing of a session once there is a
+tombstone, and tombstones are put while nobody archives.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +26,12 @@ import pyarrow.parquet as pq
 from waste_assets.faults import Fault
 from waste_assets.lake import tables
 from waste_assets.lake.catalog import session_of
+from waste_assets.lake.in_use import in_use, one_audit
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.place import lake_of
 from waste_assets.lake.state import State
+from waste_assets.lake.whole import write_whole
+from waste_assets.mart.publications import LOCK, Publications
 from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts import archive, erase
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
@@ -97,19 +105,40 @@ def find(settings: Settings, request: Request) -> Found:
     return found
 
 
-def forget(settings: Settings, request: Request, found: Found) -> dict[str, Any]:
+def forget(settings: Settings, request: Request) -> dict[str, Any]:
     """Delete it, and make the account anew; tells what was done.
 
     Raises:
         Fault, OSError: something could not be deleted; the same command goes on from there.
     """
+    from waste_assets.audit import tell_waiting
+
     lake, root = lake_of(settings.data_root, settings.lake), settings.data_root
+    alone = partial(one_audit, root, partial(tell_waiting, settings))
+    with alone(), in_use(root):
+        found, rows = _deleted(settings, lake, request)
+    told = {**found.told(), "rows_removed": rows, "errors": _made_anew(settings)}
+    with alone(), in_use(root), closing(State(root)) as state:
+        told["answers_removed"] = _without_answers(settings, lake, state, found)
+        state.compact()
+    return told
+
+
+def _deleted(settings: Settings, lake: Lake, request: Request) -> tuple[Found, int]:
+    """Delete what was asked for; tells what that was, and how many rows of the archive."""
+    root = settings.data_root
     with closing(State(root)) as state:
         _check_nothing_under_way(state)
-    Forgotten.of(lake).also(found.sessions, request.before).write(lake)
+    sessions = find(settings, request).sessions
+    with lake.lock(tables.RAW_SESSIONS, date.min, date.max):
+        Forgotten.of(lake).also(sessions, request.before).write(lake)
+    # What has been archived until now is all that there will be.
+    found = find(settings, request)
+    found.sessions |= sessions
     subjects = _subjects(lake, found)
-    for folder in (root / "bi", root / "report", *_dagster(root)):
-        shutil.rmtree(folder, ignore_errors=True)
+    _without_publications(root)
+    for folder in (root / "report", *_dagster(root)):
+        _remove(folder)
     for name in _LOGS:
         (root / name).unlink(missing_ok=True)
     _without_labels(settings.labels_file or root / LABELS_FILE, subjects)
@@ -125,11 +154,25 @@ def forget(settings: Settings, request: Request, found: Found) -> dict[str, Any]
     rows = sum(
         erase.erase(lake, day, found.sessions) for day in found.days if day not in found.past
     )
-    told = {**found.told(), "rows_removed": rows, "errors": _made_anew(settings)}
-    with closing(State(root)) as state:
-        told["answers_removed"] = _without_answers(settings, lake, state, found)
-        state.compact()
-    return told
+    return found, rows
+
+
+def _without_publications(root: Path) -> None:
+    """Delete all publications, and what the next would build upon."""
+    bi = root / "bi"
+    with Publications.locked(bi):
+        _remove(root / "mart")
+        for path in bi.iterdir():
+            # Whoever waits for the lock has its file open.
+            if path.name != LOCK:
+                _remove(path)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _check_nothing_under_way(state: State) -> None:
@@ -181,9 +224,7 @@ def _without_labels(file: Path, subjects: set[str]) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
     kept = [line for line in lines if not _is_about(line, subjects)]
     if kept != lines:
-        temporary = file.with_name(f".{file.name}.forgetting")
-        temporary.write_bytes(b"".join(kept))
-        temporary.replace(file)
+        write_whole(file, b"".join(kept))
 
 
 def _is_about(line: bytes, subjects: set[str]) -> bool:

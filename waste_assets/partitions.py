@@ -7,7 +7,8 @@ from datetime import date
 
 import dagster as dg
 
-from waste_assets.settings import FIRST_DAY, Settings
+from waste_assets.settings import Settings
+from waste_assets.transcripts.days import FIRST_DAY
 
 #: A day a partition, today included: transcripts are archived while they are written.
 daily = dg.DailyPartitionsDefinition(

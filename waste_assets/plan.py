@@ -24,10 +24,9 @@ from waste_assets.lake.state import State
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.report.inputs import report_inputs, reported_inputs
-from waste_assets.settings import FIRST_DAY
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.bucket import is_object
-from waste_assets.transcripts.days import Calendar
+from waste_assets.transcripts.days import FIRST_DAY, Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.peek import peek
@@ -45,6 +44,8 @@ class Plan:
     publish: bool = False
     #: The report is not made from what the BI files hold, or will be.
     report: bool = False
+    #: What has to be read of the sources: the sizes of the files that have changed.
+    changed_bytes: int = 0
     #: Identity of the state of the sources that led to this plan.
     mark: str = ""
     #: What was known of the source files, by path.
@@ -82,6 +83,7 @@ def plan(
     _look_ahead([file for file in files if file.path in changed], catalog)
     for file in files:
         if file.path in changed:
+            made.changed_bytes += file.size
             made.days |= _peek(file, catalog.get(file.path), calendar, sessions)
     known = [file for file in files if file.path not in changed]
     made.days |= archive.stale_days(known, catalog, holdings.contents)
@@ -121,7 +123,7 @@ def _peek(
     sessions: dict[str, date],
 ) -> set[date]:
     """The first and the last day of what is new in a file, and the days between them."""
-    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    by_mtime = calendar.day_of_file(file.mtime_ns)
     if not file.is_lines:
         first = sessions.get(file.session, sessions.get(f"{file.session}.jsonl"))
         return {first or by_mtime}
@@ -136,7 +138,7 @@ def _peek(
     if not days:
         days = [by_mtime]
     sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
-    return set(_between(max(min(days), FIRST_DAY), max(days)))
+    return set(_between(min(days), max(days)))
 
 
 def _start(file: SourceFile, entry: CatalogEntry | None) -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib import import_module
 from importlib.abc import MetaPathFinder
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import TypeVar
 
@@ -17,8 +21,36 @@ U = TypeVar("U")
 
 #: Names that glibc's `mallopt` has for what it asks the system for, and gives back.
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
-#: Less than this is done sooner than processes start.
-_WORTH_A_PROCESS = 48 << 20
+#: Less than this, in bytes, is done sooner than processes start.
+WORTH_PROCESSES = 48 << 20
+
+
+#: What `start_early` has started, until somebody has work for it.
+_early: list[ProcessPoolExecutor] = []
+
+
+def start_early(modules: Sequence[str]) -> None:
+    """Start processes now, and let them import what their work needs.
+
+    For a process that knows that it will have much work for them, and has something else to do
+    first. Whoever comes next with that much takes them.
+    """
+    count = os.cpu_count() or 1
+    if count > 1 and not _early:
+        pool = _pool_of(count, modules)
+        # A process is started for a piece of work that no other is free for.
+        for _ in range(count):
+            pool.submit(_begin)
+        _early.append(pool)
+
+
+def _begin() -> None:
+    """The work of a process that has nothing to do yet."""
+
+
+def _pool_of(count: int, modules: Sequence[str] = ()) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, context, _prepare, (modules,))
 
 
 class Processes:
@@ -52,15 +84,14 @@ class Processes:
             Whatever the function raises; what has not begun by then never does.
         """
         ordered = sorted(range(len(tasks)), key=lambda i: (-sizes[i], i))
-        if self._count < 2 or len(tasks) < 2 or sum(sizes) < _WORTH_A_PROCESS:
+        if self._count < 2 or len(tasks) < 2 or sum(sizes) < WORTH_PROCESSES:
             done = {}
             for i in ordered:
                 done[i] = function(tasks[i])
                 progress(sizes[i])
             return [done[i] for i in range(len(tasks))]
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, context, _prepare)
+            self._pool = _early.pop() if _early else _pool_of(self._count)
         futures = {self._pool.submit(function, tasks[i]): i for i in ordered}
         for future in as_completed(futures):
             future.result()
@@ -69,7 +100,8 @@ class Processes:
         return [done[i] for i in range(len(tasks))]
 
 
-def _prepare() -> None:
+def _prepare(modules: Sequence[str]) -> None:
+    threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     # Arrow imports pandas where it finds it, to look for its types: 50 MB and a third of a
     # second a process, for types that never occur here.
     sys.meta_path.insert(0, _WithoutPandas())
@@ -79,6 +111,20 @@ def _prepare() -> None:
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_THRESHOLD, 32 << 20)
         mallopt(_M_TRIM_THRESHOLD, 64 << 20)
+    for name in modules:
+        import_module(name)
+
+
+def _die_with_parent() -> None:
+    """Whoever killed the parent meant this process too, and nobody would read what it does.
+
+    It would not notice by itself: the pipe from which it takes its tasks is held open by its
+    like. What it wrote after that would meet what the next run writes.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _WithoutPandas(MetaPathFinder):

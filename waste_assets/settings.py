@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 from waste_assets.labels.settings import LabelSettings
@@ -27,8 +26,6 @@ LABELS = "WASTE_ASSETS_LABELS"
 AUDIT_SAMPLE = "WASTE_ASSETS_AUDIT_SAMPLE"
 #: What people have judged, in the data root, where no other file is named.
 LABELS_FILE = "labels.jsonl"
-#: Claude Code did not exist before; a timestamp from before is a clock that was wrong.
-FIRST_DAY = date(2025, 2, 1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Servers that several folders of tests use."""
+"""What several folders of tests use: servers, and an environment that is put back."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def postgres() -> Iterator[str]:
         pytest.skip("needs Debian's postgresql, or WASTE_ASSETS_TEST_POSTGRES")
     with postgres_server.running(programs) as url:
         yield url
+
+
+@pytest.fixture
+def environment() -> Iterator[None]:
+    """Put back what an audit in this process changes: it tells those that it starts where it is."""
+    before, umask = dict(os.environ), os.umask(0o077)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    os.environ.clear()
+    os.environ.update(before)

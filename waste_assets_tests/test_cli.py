@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import re
 import resource
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
-from collections.abc import Callable
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from waste_assets.cli import commands
 from waste_assets.lake.tables import SCHEMA_VERSION
 from waste_assets_tests.support import Audit, as_line, record, write_lines
 
@@ -240,6 +248,65 @@ def test_the_account_can_be_read_in_a_terminal(built: Built) -> None:
     assert len(text.splitlines()) <= 25
     # Nobody looks: no progress, no colours.
     assert "\x1b" not in text
+
+
+def seen(*arguments: str | Path, home: Path, width: int, **environment: str) -> str:
+    """What somebody sees in a terminal of 40 lines; both streams lead there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    process = subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=home,
+        env={**known, "HOME": str(home), "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    shown = bytearray()
+    # A terminal that nobody holds any more is an error, where a pipe would be at its end.
+    with suppress(OSError):
+        while some := os.read(ours, 65_536):
+            shown += some
+    os.close(ours)
+    assert process.wait(60) == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_in_a_real_terminal_the_story_fits_and_heads_are_bold(built: Built) -> None:
+    arguments = ("audit", built.sample, "--data-root", built.data)
+    text = seen(*arguments, home=built.home, width=80)
+    # Whatever was drawn of progress is wiped away again.
+    story = re.split(r"\x1b\[[0-9]*[ABCDGJK]|\r", text)[-1].replace("\x1b[?25h", "")
+    assert len(story.strip().splitlines()) <= 25
+    assert re.search(r"\x1b\[1mwaste +low", story)
+    plain = re.sub(r"\x1b\[[?\d;]*\w", "", story)
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+def test_a_terminal_without_colours_gets_none(built: Built) -> None:
+    for arguments in (("usage",), ("detectors",), ("remedies",), ("clusters", "list")):
+        text = seen(*arguments, "--data-root", built.data, home=built.home, width=120, NO_COLOR="1")
+        assert {*re.findall(r"\x1b\[[\d;]*m", text)} <= {"\x1b[1m", "\x1b[0m"}, arguments
+
+
+def leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by what is typed."""
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield name, command
+    if isinstance(command, click.Group):
+        for inner, one in command.commands.items():
+            yield from leaves(one, f"{name} {inner}".strip())
+
+
+def test_every_command_speaks_json() -> None:
+    silent = {
+        name for name, command in leaves(commands) if "--json" not in
+        {option for parameter in command.params for option in parameter.opts}
+    }  # fmt: skip
+    # What they print is JSON already, or a server's log, or nothing at all.
+    assert silent == {"show", "ui", "hook-session-end"}
 
 
 def test_quiet_says_nothing_where_nothing_is_the_matter(built: Built) -> None:

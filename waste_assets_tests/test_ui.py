@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 
 from waste_assets.sample import conversation
+from waste_assets_tests.fake_anthropic import FakeAnthropic
 from waste_assets_tests.support import Audit
 from waste_assets_tests.test_cli import PROGRAM
 
@@ -31,8 +33,8 @@ pytestmark = [
     pytest.mark.ui,
     pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium: apt install chromium"),
 ]
-#: It takes a tenth of it on a machine that has nothing else to do.
-PATIENCE = 240.0
+#: It takes a twentieth of it on a machine that has nothing else to do.
+PATIENCE = 480.0
 LAST = date(2026, 9, 14)
 DAYS = [(LAST - timedelta(days=n)).isoformat() for n in (3, 2, 1, 0)]
 
@@ -40,8 +42,8 @@ DAYS = [(LAST - timedelta(days=n)).isoformat() for n in (3, 2, 1, 0)]
 class UI:
     """The UI of a data root, and a page of a browser that looks at it."""
 
-    def __init__(self, url: str, page: Any, folder: Path) -> None:
-        self.url, self.page, self.folder = url, page, folder
+    def __init__(self, url: str, page: Any, folder: Path, pid: int) -> None:
+        self.url, self.page, self.folder, self.pid = url, page, folder, pid
 
     def open(self, path: str, text: str) -> None:
         """Go to a page and wait until it shows the text."""
@@ -90,18 +92,30 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
         for _ in range(n):
             c.read("gone.py", result="<tool_use_error>File does not exist.", is_error=True)
         audit.write(c.read("a.py", 4_000).read("a.py", 4_000).say())
+    # What a check has to find: a model that is in no list of prices.
+    unpriced = conversation("unpriced", model="claude-unheard-of-9", start=f"{DAYS[1]}T12:00:00Z")
+    audit.write(unpriced.user("Go").say())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     arguments = ["ui", audit.source, "--data-root", audit.data, "--port", port, "--no-automation"]
     log = (folder / "ui.log").open("wb")
+    # Labels are asked of this machine, within a budget.
+    judge = FakeAnthropic()
+    judge.__enter__()
+    asking = {
+        "ANTHROPIC_API_KEY": "sk-fake",
+        "WASTE_ASSETS_LABEL_BASE_URL": judge.url,
+        "WASTE_ASSETS_LABEL_MAX_USD": "1",
+    }
     process = subprocess.Popen(
         [PROGRAM, *map(str, arguments)],
         stdout=log,
         stderr=log,
         cwd=folder,
         # What a shell hands on of Dagster's is of another instance.
-        env={k: v for k, v in os.environ.items() if not k.startswith(("DAGSTER", "WASTE_ASSETS"))},
+        env={k: v for k, v in os.environ.items() if not k.startswith(("DAGSTER", "WASTE_ASSETS"))}
+        | asking,
     )
     try:
         with sync_api.sync_playwright() as playwright:
@@ -110,7 +124,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
             )
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.set_default_timeout(PATIENCE * 1_000 / 4)
-            made = UI(f"http://127.0.0.1:{port}", page, folder)
+            made = UI(f"http://127.0.0.1:{port}", page, folder, process.pid)
             until(lambda: answers(made), process)
             yield made
             browser.close()
@@ -119,6 +133,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
         with suppress(subprocess.TimeoutExpired):
             process.wait(30)
         process.kill()
+        judge.__exit__(None, None, None)
         log.close()
 
 
@@ -144,6 +159,37 @@ def built(ui: UI) -> UI:
     ui.materialise(DAYS[0])
     until(lambda: len(found := ui.runs()) >= 2 and {*found} <= {"SUCCESS", "FAILURE"})
     return ui
+
+
+def listening(pid: int) -> set[tuple[int, str]]:
+    """The TCP ports that a process and its children listen on, with addresses as /proc has them."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    family = {pid}
+    while more := {one for one, parent in parents.items() if parent in family} - family:
+        family |= more
+    sockets = set()
+    for one in family:
+        with suppress(OSError):
+            sockets |= {str(link.readlink()) for link in Path(f"/proc/{one}/fd").iterdir()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                address, _, port = fields[1].rpartition(":")
+                found.add((int(port, 16), address))
+    return found
+
+
+def test_nothing_listens_on_more_than_this_machine_and_files_are_private(ui: UI) -> None:
+    port = int(ui.url.rpartition(":")[2])
+    assert listening(ui.pid) == {(port, "0100007F")}
+    home = ui.folder / "data" / "dagster"
+    assert (home / "history").exists()
+    assert [str(p) for p in (home, *home.rglob("*")) if p.lstat().st_mode & 0o077] == []
 
 
 def test_a_day_and_a_range_are_built_from_the_dialogs(built: UI) -> None:
@@ -175,6 +221,32 @@ def test_numbers_are_plotted_over_the_days(built: UI) -> None:
     assert plots.count() >= 4
 
 
+def test_what_labels_cost_is_plotted_over_the_days(built: UI) -> None:
+    built.open("/assets/haiku_labels", "Latest materialization")
+    built.page.get_by_text("Plots", exact=True).first.click()
+    for name in ("label_usd", "label_usd_open", "label_budget_left_usd"):
+        built.page.get_by_text(name, exact=True).first.wait_for()
+    plots = built.page.locator("canvas")
+    plots.first.wait_for()
+    built.page.get_by_text("label_usd_open", exact=True).first.scroll_into_view_if_needed()
+    built.page.wait_for_timeout(700)
+    built.shot("spend")
+    assert plots.count() >= 4
+    # What is plotted, as the page itself asks for it: each day has its own, and they are not all 0.
+    told = built.ask(
+        """{ assetNodeOrError(assetKey: {path: ["haiku_labels"]}) { ... on AssetNode {
+            assetMaterializations(limit: 20) { partition metadataEntries {
+                label ... on FloatMetadataEntry { floatValue } } } } } }"""
+    )
+    open_usd = {
+        one["partition"]: entry["floatValue"]
+        for one in told["assetNodeOrError"]["assetMaterializations"]
+        for entry in one["metadataEntries"]
+        if entry["label"] == "label_usd_open"
+    }
+    assert open_usd.keys() == {*DAYS} and sum(open_usd.values()) > 0
+
+
 def test_a_day_tells_its_figures_and_a_table(built: UI) -> None:
     built.open(f"/assets/token_ledger?view=events&partition={DAYS[1]}", "wasted_share")
     built.shot("events")
@@ -190,6 +262,35 @@ def test_checks_say_what_holds_and_what_was_found(built: UI) -> None:
     built.page.get_by_text("waste_equals_usage").first.click()
     built.page.get_by_text("checked_rows").first.wait_for()
     built.shot("checks")
+
+
+def test_a_check_that_warns_shows_the_rows_at_fault(built: UI) -> None:
+    built.open("/assets/parsed_turns?view=checks", "models_priced")
+    built.page.get_by_text("models_priced").first.click()
+    built.page.get_by_text("offending_rows").first.wait_for()
+    built.page.get_by_text("add the models in the rows to").first.wait_for()
+    # Which model, and where it stands.
+    row = built.page.get_by_role("row").filter(has_text="claude-unheard-of-9").first
+    row.get_by_text(DAYS[1]).wait_for()
+    row.get_by_text(".jsonl").wait_for()
+    built.shot("offending rows")
+
+
+def test_the_report_is_a_click_away(built: UI) -> None:
+    built.open("/assets/audit_report", "Open the report")
+    built.shot("report asset")
+    address = built.page.get_by_role("link", name="Open the report").first.get_attribute("href")
+    assert address and address.startswith("http://127.0.0.1:")
+    built.page.goto(address)
+    built.page.get_by_role("heading", name="bought nothing, or less than it could have").wait_for()
+    built.shot("report")
+    built.page.locator("#sessions a").first.click()
+    built.page.get_by_role("heading", name="wasted of").wait_for()
+    # Not for those who come by another name, and nothing but the pages.
+    for path, host in (("", "elsewhere.example:80"), ("../state.db", None), ("sessions/", None)):
+        asked = urllib.request.Request(address + path, headers={"Host": host} if host else {})
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(asked, timeout=30)
 
 
 def test_the_flow_is_drawn(built: UI) -> None:

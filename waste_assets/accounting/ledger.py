@@ -107,7 +107,9 @@ def settle(
     for number, claimant in enumerate(everything):
         for claim in claimant.claims:
             if isinstance(claim, CarryClaim):
-                by_run[claim.response.run].append((number, claim))
+                # A run that went back may have nothing of its own: who claims that claims nothing.
+                if claim.start < claim.end:
+                    by_run[claim.response.run].append((number, claim))
             elif isinstance(claim, OutputClaim):
                 outputs[claim.response.id].append((number, claim))
             else:

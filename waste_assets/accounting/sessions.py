@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from waste_assets.accounting.conversation import Block, Call, Conversation, Response, Session
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import CONTEXT_BLOCKS, PARSED_TURNS, TOOL_CALLS, Table
-
-
-def _time(column: str) -> str:
-    # Without a zone: a date with one costs ten times as much to make.
-    return f"make_timestamp(epoch_us({column}))"
-
+from waste_assets.lake.values import values
 
 #: Of each table the session, what places the row in it, and the fields of its object in order.
 _RESPONSE = (
-    f"session_id, agent, response_id, day, {_time('ts')}, {_time('last_ts')}, model, stop_reason, "
-    "effort, speed, version, miss_reason, input_tokens, write_5m_tokens, write_1h_tokens, "
-    "read_tokens, output_tokens, thinking_tokens, text_chars, thinking_chars, has_thinking, "
-    "prompt_tokens, epoch, epoch_start, previous_prompt_tokens, previous_response_id, "
-    "is_rewound, usd_input, usd_write_5m, usd_write_1h, usd_read, "
-    "usd_output, usd, rate_input, rate_read, project, transcript, line_no"
-)
+    "session_id", "agent", "response_id", "day", "ts", "last_ts", "model", "stop_reason", "effort",
+    "speed", "version", "miss_reason", "input_tokens", "write_5m_tokens", "write_1h_tokens",
+    "read_tokens", "output_tokens", "thinking_tokens", "text_chars", "thinking_chars",
+    "has_thinking", "prompt_tokens", "epoch", "epoch_start", "previous_prompt_tokens",
+    "previous_response_id", "is_rewound", "usd_input", "usd_write_5m", "usd_write_1h", "usd_read",
+    "usd_output", "usd", "rate_input", "rate_read", "project", "transcript", "line_no",
+)  # fmt: skip
 _CALL = (
-    f"session_id, agent, response_id, tool_use_id, {_time('ts')}, tool_name, target, "
-    "coalesce(input_text, ''), input_hash, input_chars, outcome, coalesce(result_chars, 0), "
-    "result_hash, result_kind, coalesce(result_text, ''), denial, first_line, shown_lines, "
-    "file_lines, added_lines, removed_lines, changed_chars, subagent, transcript, line_no, "
-    "result_transcript, result_line_no"
-)
+    "session_id", "agent", "response_id", "tool_use_id", "ts", "tool_name", "target", "input_text",
+    "input_hash", "input_chars", "outcome", "result_chars", "result_hash", "result_kind",
+    "result_text", "denial", "first_line", "shown_lines", "file_lines", "added_lines",
+    "removed_lines", "changed_chars", "subagent", "transcript", "line_no", "result_transcript",
+    "result_line_no",
+)  # fmt: skip
 _BLOCK = (
-    "session_id, response_id, kind, subtype, basis, start_token, end_token, chars, content_hash, "
-    "name, tool_use_id, line_no"
-)
+    "session_id", "agent", "response_id", "kind", "subtype", "basis", "start_token", "end_token",
+    "chars", "content_hash", "name", "tool_use_id", "line_no",
+)  # fmt: skip
+#: Columns whose texts repeat: each text is made once.
+_REPEATED = frozenset((
+    "session_id", "agent", "model", "stop_reason", "effort", "speed", "version", "miss_reason",
+    "epoch", "epoch_start", "project", "transcript", "tool_name", "target", "outcome",
+    "result_kind", "denial", "subagent", "result_transcript", "kind", "subtype", "basis", "name",
+))  # fmt: skip
+#: What stands for NULL.
+_FILLED: Mapping[str, str | int] = {"input_text": "", "result_text": "", "result_chars": 0}
 #: Characters of text to a token, where thinking that is not on record hides the true ratio.
 _CHARS_PER_TOKEN = 3.5
 _ROWS = 2_000
@@ -54,20 +60,18 @@ def sessions(
     active.
 
     Raises:
-        duckdb.Error: a partition cannot be read.
+        OSError, pa.ArrowException: a partition cannot be read.
     """
-    with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
-        streams = [
-            _Stream(con.cursor(), lake, table, days, columns, wanted)
-            for table, columns in (
-                (PARSED_TURNS, _RESPONSE),
-                (TOOL_CALLS, _CALL),
-                (CONTEXT_BLOCKS, _BLOCK),
-            )
-        ]
-        turns, calls, blocks = streams
-        for session_id, rows in turns.groups():
-            yield _session(session_id, rows, calls.take(session_id), blocks.take(session_id))
+    turns, calls, blocks = (
+        _Stream(lake, table, days, columns, wanted)
+        for table, columns in (
+            (PARSED_TURNS, _RESPONSE),
+            (TOOL_CALLS, _CALL),
+            (CONTEXT_BLOCKS, _BLOCK),
+        )
+    )
+    for session_id, rows in turns.groups():
+        yield _session(session_id, rows, calls.take(session_id), blocks.take(session_id))
 
 
 class _Stream:
@@ -75,32 +79,19 @@ class _Stream:
 
     def __init__(
         self,
-        con: duckdb.DuckDBPyConnection,
         lake: Lake,
         table: Table,
         days: Sequence[date],
-        columns: str,
+        columns: Sequence[str],
         wanted: Sequence[str] | None,
     ) -> None:
-        rows = lake.read(table, days)
-        self._con = con
-        self._groups: Iterator[tuple[str, list[tuple[Any, ...]]]] = iter(())
-        self._waiting: tuple[str, list[tuple[Any, ...]]] | None = None
-        if not rows.num_rows:
-            return
-        # The partitions are in the order of their conversations; the file's own order decides
-        # between rows of the same time.
-        con.register("rows", rows)
-        con.execute(
-            f"""
-            SELECT {columns}
-            FROM rows
-            WHERE $wanted IS NULL OR session_id IN (SELECT unnest($wanted::VARCHAR[]))
-            ORDER BY session_id, agent <> 'main', agent, row_no
-            """,
-            {"wanted": list(wanted) if wanted is not None else None},
-        )
+        rows = lake.read(table, days, [name for name in columns if name != "day"])
+        self._columns = {name: _column(rows, name) for name in columns}
+        # The partitions are in the order of their conversations, and so are the rows of a session
+        # and an agent.
+        self._order = _order(self._columns["session_id"], self._columns["agent"], wanted)
         self._groups = self._read()
+        self._waiting: tuple[str, list[tuple[Any, ...]]] | None = None
 
     def groups(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
         """Each session with its rows."""
@@ -120,8 +111,42 @@ class _Stream:
             yield session_id, list(rows)
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
-        while rows := self._con.fetchmany(_ROWS):
-            yield from rows
+        for start in range(0, len(self._order), _ROWS):
+            places = pa.array(self._order[start : start + _ROWS])
+            yield from zip(
+                *(values(column.take(places)) for column in self._columns.values()), strict=True
+            )
+
+
+def _column(rows: pa.Table, name: str) -> pa.Array:
+    column = rows.column(name)
+    if name in _FILLED:
+        column = pc.fill_null(column, _FILLED[name])
+    if name in _REPEATED:
+        column = column.dictionary_encode()
+    whole = column.combine_chunks()
+    # Without rows there is no chunk, either.
+    return whole if isinstance(whole, pa.Array) else pa.array([], column.type)
+
+
+def _order(
+    sessions: pa.DictionaryArray, agents: pa.DictionaryArray, wanted: Sequence[str] | None
+) -> npt.NDArray[np.int64]:
+    """The places of the rows of the wanted sessions: by session, the main thread before agents."""
+    names = sessions.dictionary.to_pylist()
+    kept = set(names if wanted is None else wanted)
+    by_session = _ranks(sessions, sorted(names))
+    by_agent = _ranks(agents, sorted(agents.dictionary.to_pylist(), key=lambda n: (n != "main", n)))
+    is_kept = np.array([name in kept for name in names], bool)[sessions.indices.to_numpy()]
+    places = np.flatnonzero(is_kept)
+    return places[np.lexsort((by_agent[places], by_session[places]))]
+
+
+def _ranks(column: pa.DictionaryArray, ordered: list[str]) -> npt.NDArray[np.int64]:
+    rank = {name: number for number, name in enumerate(ordered)}
+    ranks = np.array([rank[name] for name in column.dictionary.to_pylist()], np.int64)
+    found: npt.NDArray[np.int64] = ranks[column.indices.to_numpy()]
+    return found
 
 
 def _session(
@@ -147,8 +172,8 @@ def _session(
             number = numbers[row[1]] = numbers.get(row[1], -1) + 1
             caller.calls.append(Call(row[3], caller, number, *row[4:]))
     for row in blocks:
-        if reader := by_id.get(row[1]):
-            reader.blocks.append(Block(reader, *row[2:]))
+        if reader := by_id.get(row[2]):
+            reader.blocks.append(Block(reader, *row[3:]))
     for conversation in session.conversations:
         _link(conversation)
     return session

@@ -39,9 +39,10 @@ from waste_assets.lake.tables import (
 from waste_assets.processes import Processes
 from waste_assets.transcripts import archive, facts
 from waste_assets.transcripts.days import Calendar
+from waste_assets.transcripts.records import count
 
 #: Changed with every change of the rules in this folder: older days are built anew.
-RULES = "2"
+RULES = "3"
 #: Lines built at once, or those of one day: bounds what is held in memory, whatever the range.
 _BATCH_LINES = 100_000
 
@@ -335,15 +336,15 @@ _ITERATION_SCHEMA = pa.schema(
 
 def _iteration_tokens(iteration: dict[str, Any]) -> tuple[int, int, int, int, int]:
     creation = iteration.get("cache_creation") or {}
-    written_5m = creation.get("ephemeral_5m_input_tokens") or 0
-    written_1h = creation.get("ephemeral_1h_input_tokens") or 0
-    total = max(iteration.get("cache_creation_input_tokens") or 0, written_5m + written_1h)
+    written_5m = count(creation.get("ephemeral_5m_input_tokens"))
+    written_1h = count(creation.get("ephemeral_1h_input_tokens"))
+    total = max(count(iteration.get("cache_creation_input_tokens")), written_5m + written_1h)
     return (
-        iteration.get("input_tokens") or 0,
+        count(iteration.get("input_tokens")),
         total - written_1h,
         written_1h,
-        iteration.get("cache_read_input_tokens") or 0,
-        iteration.get("output_tokens") or 0,
+        count(iteration.get("cache_read_input_tokens")),
+        count(iteration.get("output_tokens")),
     )
 
 

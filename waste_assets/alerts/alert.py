@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 
+from waste_assets.inert import without_controls
+
 #: Shapes that differ from this one in more than a new key have another number.
 SHAPE = 1
 
@@ -35,7 +37,10 @@ class Verdict:
             "text": self.message,
             "figures": self.figures,
         }
-        return told | ({"projects": self.projects} if with_projects else {})
+        if with_projects:
+            # Whoever receives it may show the names as they are.
+            told["projects"] = {without_controls(n): usd for n, usd in self.projects.items()}
+        return told
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str, **given: Any) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import Table
+from waste_assets.report.shown import inert
 
 OWNERS = ["team:waste-assets"]
 
@@ -53,7 +54,10 @@ def small_table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
 
 
 def _cell(value: Any) -> str | int | float | bool | None:
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    """A value as the UI may show it, and Dagster keep it: no text acts, none holds a secret."""
+    if value is None or isinstance(value, int | float | bool):
+        return value
+    return inert(str(value))
 
 
 def records(cursor: Any) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from waste_assets.lake.tables import (
 from waste_assets.partitions import daily, days_of, neighbours, one_run
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
+from waste_assets.resources.titles import ask_titles
 from waste_assets.resources.workers import Workers
 
 _READ = (
@@ -70,6 +71,8 @@ def haiku_labels(
     lake, days = data_root.lake, days_of(context.partition_keys)
     with data_root.labelling(haiku, context.run_id) as given:
         judged.build(lake, days, data_root.detector_settings, given, workers.processes)
+    # After the questions about the days, for the budget is theirs first.
+    ask_titles(data_root, haiku, context.run_id)
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
     for day, spent in _spent(data_root, haiku, context.run_id, days).items():

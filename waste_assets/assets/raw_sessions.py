@@ -6,6 +6,7 @@ from waste_assets.assets.described import OWNERS, table_metadata
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.partitions import daily, days_of, one_run
 from waste_assets.progress import Task
+from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 from waste_assets.resources.workers import Workers
@@ -50,7 +51,7 @@ def raw_sessions(
     finally:
         state.close()
     for path, reason in (*unlisted, *report.unreadable):
-        context.log.warning("not archived: %s (%s)", path, reason)
+        context.log.warning("not archived: %s (%s)", inert(path), reason)
     for day, held in report.contents.items():
         context.add_asset_metadata(
             {

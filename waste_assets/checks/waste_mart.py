@@ -9,6 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.label_spend import CHECKS as LABEL_SPEND_CHECKS
+from waste_assets.checks.mart_equals_lake import CHECKS as MART_EQUALS_LAKE_CHECKS
 from waste_assets.checks.suite import results, specs
 from waste_assets.lake.tables import (
     FAILED_CALLS,
@@ -16,11 +17,14 @@ from waste_assets.lake.tables import (
     HEURISTIC_FLAGS,
     JUDGED_FLAGS,
     JUDGED_LEDGER,
+    LINE_COSTS,
     LINE_COUNTS,
     PARSED_TURNS,
+    TEXT_SIZES,
     TOKEN_LEDGER,
     Table,
 )
+from waste_assets.mart.publications import DATABASE, current
 from waste_assets.mart.tables import (
     CLUSTER_DAYS,
     CLUSTERS,
@@ -233,18 +237,20 @@ FROM (
 )
 GROUP BY day, session_id, category
 """
+_LAKE_FLAGS = """
+CREATE TEMP TABLE lake_flags AS
+SELECT * FROM heuristic_flags
+WHERE (day, session_id) NOT IN (SELECT (day, session_id) FROM judged_ledger)
+UNION ALL BY NAME
+SELECT * FROM judged_flags
+"""
 _FLAG_FIELDS = ("category", "tier", "usd_direct", "usd_avoidable", "usd_owned")
 _UNLIKE_FLAGS = f"""
 SELECT
     coalesce(p.day, l.day) AS day, coalesce(p.flag_id, l.flag_id) AS flag_id,
     {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in _FLAG_FIELDS)}
 FROM (SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM bi.{FLAGS.name}) AS p
-FULL JOIN (
-    SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM heuristic_flags
-    WHERE (day, session_id) NOT IN (SELECT (day, session_id) FROM judged_ledger)
-    UNION ALL BY NAME
-    SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM judged_flags
-) AS l
+FULL JOIN lake_flags AS l
     ON l.day = p.day AND l.flag_id = p.flag_id
 WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in _FLAG_FIELDS)}
 """
@@ -327,10 +333,13 @@ def _attach(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[da
     """Read turns and ledger once, and make the database and its Parquet twins readable."""
     con.execute(_LAKE_USAGE)
     con.execute(_LAKE_LEDGER)
-    path = str(data_root.bi / "waste.duckdb").replace("'", "''")
+    con.execute(_LAKE_FLAGS)
+    # One publication, whatever is put in its place meanwhile.
+    publication = current(data_root.bi)
+    path = str(publication / DATABASE).replace("'", "''")
     con.execute(f"ATTACH IF NOT EXISTS '{path}' AS bi (READ_ONLY)")
     for table in MART_TABLES:
-        twin = str(data_root.bi / f"{table.name}.parquet").replace("'", "''")
+        twin = str(publication / f"{table.name}.parquet").replace("'", "''")
         con.execute(f"CREATE TEMP VIEW twin_{table.name} AS FROM read_parquet('{twin}')")
 
 
@@ -525,6 +534,7 @@ SUITE = Suite(
             "stand in only one of the database and the Parquet files",
             _REPUBLISH,
         ),
+        *MART_EQUALS_LAKE_CHECKS,
         *LABEL_SPEND_CHECKS,
     ),
     tables=(
@@ -536,6 +546,8 @@ SUITE = Suite(
         HAIKU_LABELS,
         JUDGED_FLAGS,
         JUDGED_LEDGER,
+        TEXT_SIZES,
+        LINE_COSTS,
     ),
     prepare=_attach,
     whole=True,

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from waste_assets.faults import Fault
+from waste_assets.inert import without_controls
+from waste_assets.lake.disk import disk_faults
 
 LOG = "hook.log"
 #: Above this size the log is begun anew, and the old one kept beside it.
@@ -48,6 +50,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
         StateError: the data root cannot be used.
         OSError: the archive cannot be written.
     """
+    from waste_assets.lake.in_use import in_use
     from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
     from waste_assets.transcripts import archive
@@ -64,7 +67,9 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     first = min(*days, last)
     state = State(data_root)
     try:
-        report = archive.update(lake_of(data_root), state, files, first, last, calendar)
+        # Whoever audits next has the time to clean up.
+        with in_use(data_root, sweep=False):
+            report = archive.update(lake_of(data_root), state, files, first, last, calendar)
     finally:
         state.close()
     return {
@@ -76,15 +81,14 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
 
 def _days(file: Any, calendar: Any) -> set[date]:
     """Days that the file is likely to touch; one that is missed here, the next audit archives."""
-    from waste_assets.settings import FIRST_DAY
     from waste_assets.transcripts.peek import peek
 
-    by_mtime = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    by_mtime = calendar.day_of_file(file.mtime_ns)
     if not file.is_lines:
         return {by_mtime}
     with suppress(OSError):
         stamps = peek(file).stamps
-        return {max(calendar.day(stamp), FIRST_DAY) for stamp in stamps} or {by_mtime}
+        return {calendar.day(stamp) for stamp in stamps} or {by_mtime}
     return {by_mtime}
 
 
@@ -115,7 +119,8 @@ def _logged(told: bytes, data_root: Path, time_zone: str, ship: str | None) -> N
         event = json.loads(told)
         session = str(event.get("session_id", session))
         transcript = Path(event["transcript_path"]).expanduser()
-        done = archive_session(data_root, time_zone, transcript)
+        with disk_faults(data_root):
+            done = archive_session(data_root, time_zone, transcript)
         days = ", ".join(done["days"]) or "nothing new"
         outcome = f"archived {done['files']} files ({days}), {_seconds(started)}"
         outcome += "".join(f"; {path}: {reason}" for path, reason in done["unreadable"])
@@ -133,6 +138,8 @@ def _logged(told: bytes, data_root: Path, time_zone: str, ship: str | None) -> N
 
 
 def _note(data_root: Path, line: str) -> None:
+    from waste_assets.redaction import redact
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
     place = data_root / LOG
     with suppress(OSError):
@@ -140,7 +147,8 @@ def _note(data_root: Path, line: str) -> None:
         if place.exists() and place.stat().st_size > _LOG_BYTES:
             place.replace(place.with_name(f"{LOG}.old"))
         with place.open("a", encoding="utf-8", errors="replace") as handle:
-            handle.write(f"{now} {' '.join(line.split())}\n")
+            # Somebody will look at it in a terminal.
+            handle.write(f"{now} {without_controls(redact(' '.join(line.split())))}\n")
 
 
 def _seconds(started: float) -> str:

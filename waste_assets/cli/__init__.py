@@ -20,17 +20,22 @@ from waste_assets.cli import (
     labels,
     look,
     nightly,
+    questions,
     remedies,
     sample,
     ship,
     ui,
 )
+from waste_assets.cli.faults import faults
+from waste_assets.privacy import keep_private
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="waste-assets")
 def commands() -> None:
     """Find the tokens of Claude Code that buy nothing."""
+    with faults():
+        keep_private()
 
 
 for _command in (
@@ -43,6 +48,7 @@ for _command in (
     evaluate.evaluate,
     clusters.clusters,
     remedies.remedies,
+    questions.questions,
     hook.archive,
     hook.hook_session_end,
     hook.install_hook,

@@ -14,7 +14,8 @@ import click
 from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_BUDGET, EXIT_CHECKS_FAILED, faults
 from waste_assets.cli.settings import settings_of, with_budget
-from waste_assets.cli.terminal import console, progress
+from waste_assets.cli.terminal import console, echo, progress
+from waste_assets.lake.disk import disk_faults
 
 
 @click.command()
@@ -59,24 +60,24 @@ def audit(
         from waste_assets.audit import run_audit
 
         importing = time.perf_counter() - started
-        with progress():
+        with progress(), disk_faults(settings.data_root):
             outcome = run_audit(settings, options.day(since), options.day(until))
     startup = outcome.told["startup"]
     startup["import_seconds"] = round(startup["import_seconds"] + importing, 3)
     if as_json:
-        click.echo(json.dumps(outcome.told, default=str))
+        echo(json.dumps(outcome.told, default=str))
     elif "totals" in outcome.told:
         from waste_assets.report.terminal import print_account, warnings
 
         if quiet:
             for line in warnings(outcome.told):
-                click.echo(line)
+                echo(line)
         else:
             print_account(outcome.told, console())
     for error in outcome.told["errors"]:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
     for sentence in outcome.told["labelling"].get("faults", ()):
-        click.echo(f"Labels: {sentence}", err=True)
+        echo(f"Labels: {sentence}", err=True)
     if not outcome.succeeded:
         sys.exit(EXIT_CHECKS_FAILED)
     if outcome.told["labelling"].get("stopped_for_money"):

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Set
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+from waste_assets.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from waste_assets.labels.subjects import Subject
 
 
 @click.command()
@@ -32,7 +39,7 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
         from waste_assets.labels.evaluate import is_label_gold
 
         if is_label_gold(gold):
-            click.echo(_label_scores(gold, data_root.absolute(), answers, as_json))
+            echo(_label_scores(gold, data_root.absolute(), answers, as_json))
             return
         from waste_assets.detectors.evaluate import read_gold, render
         from waste_assets.detectors.flag import Settings as DetectorSettings
@@ -48,21 +55,32 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
                 f"None of the annotated calls lies in {data_root}: run `waste-assets audit` on "
                 "their transcripts first."
             )
-    click.echo(json.dumps(asdict(found), default=str) if as_json else render(found))
+    echo(json.dumps(asdict(found), default=str) if as_json else render(found))
 
 
 def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: bool) -> str:
+    from waste_assets.detectors.flag import Settings as DetectorSettings
     from waste_assets.labels import evaluate as scoring
+    from waste_assets.labels.judged import gathered
     from waste_assets.labels.recorded import RecordedAnswers
     from waste_assets.labels.store import LabelStore
     from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
+    from waste_assets.settings import Settings
+
+    given, lake = Settings.from_environment(), lake_of(data_root)
+    settings = DetectorSettings(given.prefix_budget, given.result_cap)
+
+    def to_judge(days: Set[date]) -> Iterator[Subject]:
+        for portion in gathered(lake, days, settings, given.audit_sample):
+            for found in portion:
+                yield from found.subjects
 
     known = scoring.read_known(gold)
     state = State(data_root)
     try:
         answers = RecordedAnswers.read(recorded) if recorded else LabelStore(state)
-        found = scoring.evaluate_labels(lake_of(data_root), known, answers)
+        found = scoring.evaluate_labels(lake, known, answers, given.labels.judge, to_judge)
     finally:
         state.close()
     if known and not found.items:

@@ -11,6 +11,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_CHECKS_FAILED, InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.command()
@@ -67,17 +68,17 @@ def forget(
         if not found.sessions and not request.before:
             raise InputFault("Nothing is known of that: nothing was deleted.")
         if not as_json:
-            click.echo(counted + ".")
+            echo(counted + ".")
         if not dry_run:
             if not yes and (as_json or not _agreed()):
                 raise InputFault("Nothing was deleted: --yes deletes without asking.")
-            told = forget_all(settings, request, found)
+            told = forget_all(settings, request)
     if as_json:
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     elif not dry_run:
-        click.echo(f"Deleted: {told['rows_removed']:,} lines and files; the account is made anew.")
+        echo(f"Deleted: {told['rows_removed']:,} lines and files; the account is made anew.")
     for error in told.get("errors", ()):
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
     if told.get("errors"):
         sys.exit(EXIT_CHECKS_FAILED)
 

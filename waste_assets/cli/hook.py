@@ -12,6 +12,8 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_CHECKS_FAILED, InputFault, faults
+from waste_assets.cli.terminal import echo
+from waste_assets.lake.disk import disk_faults
 
 
 @click.command()
@@ -24,11 +26,12 @@ def archive(transcript: Path, data_root: Path, time_zone: str, as_json: bool) ->
     with faults():
         from waste_assets.claude_code.session_end import archive_session
 
-        done = archive_session(data_root.absolute(), time_zone, transcript)
+        with disk_faults(data_root.absolute()):
+            done = archive_session(data_root.absolute(), time_zone, transcript)
     days = ", ".join(done["days"]) or "nothing new"
-    click.echo(json.dumps(done) if as_json else f"{done['files']:,} files archived: {days}.")
+    echo(json.dumps(done) if as_json else f"{done['files']:,} files archived: {days}.")
     for path, reason in done["unreadable"]:
-        click.echo(f"Error: {path}: {reason}", err=True)
+        echo(f"Error: {path}: {reason}", err=True)
     if done["unreadable"]:
         sys.exit(EXIT_CHECKS_FAILED)
 
@@ -89,7 +92,7 @@ def install_hook(
         command = command_for(data_root.absolute(), time_zone, ship)
         change = installed(_read_settings(settings, project), command)
         if change.file.value.get("disableAllHooks") is True:
-            click.echo(f"disableAllHooks is set in {change.file.path}: no hook runs.", err=True)
+            echo(f"disableAllHooks is set in {change.file.path}: no hook runs.", err=True)
         _change_settings(change, yes, as_json, "The hook is installed already.")
 
 
@@ -119,7 +122,7 @@ def _change_settings(change: Any, yes: bool, as_json: bool, nothing: str) -> Non
 
     place, backup = change.file.path, None
     if not as_json:
-        click.echo(change.diff if change.is_needed else f"{nothing} ({place})")
+        echo(change.diff if change.is_needed else f"{nothing} ({place})")
     write = change.is_needed and (yes or (not as_json and _agreed(place)))
     if write:
         backup = write_settings(change.file, change.text)
@@ -132,9 +135,9 @@ def _change_settings(change: Any, yes: bool, as_json: bool, nothing: str) -> Non
             "command": change.command,
             "diff": change.diff,
         }
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     elif write:
-        click.echo(f"Written to {place}" + (f"; as it was: {backup}" if backup else ""))
+        echo(f"Written to {place}" + (f"; as it was: {backup}" if backup else ""))
 
 
 def _agreed(place: Path) -> bool:

@@ -12,6 +12,7 @@ import click
 from waste_assets.cli import options
 from waste_assets.cli.faults import EXIT_BUDGET, EXIT_CHECKS_FAILED, faults
 from waste_assets.cli.settings import label_settings, with_budget
+from waste_assets.cli.terminal import echo
 
 
 @click.group(invoke_without_command=True)
@@ -24,7 +25,7 @@ def labels(context: click.Context, data_root: Path, dry_run: bool, as_json: bool
     if context.invoked_subcommand is not None:
         return
     if not dry_run:
-        click.echo(context.get_help())
+        echo(context.get_help())
         return
     with faults():
         from waste_assets import labelling
@@ -33,10 +34,10 @@ def labels(context: click.Context, data_root: Path, dry_run: bool, as_json: bool
         settings = label_settings(data_root)
         seen = labelling.dry_run(settings)
     if as_json:
-        click.echo(json.dumps(vars(seen)))
+        echo(json.dumps(vars(seen)))
         return
     for line in lines(seen, settings.labels.judge, settings.labels.base_url):
-        click.echo(line)
+        echo(line)
 
 
 @labels.command()
@@ -52,12 +53,12 @@ def submit(data_root: Path, max_usd: float | None, as_json: bool) -> None:
         settings = with_budget(label_settings(data_root), max_usd)
         asked = labelling.submit(settings, labelling.new_run())
     if as_json:
-        click.echo(json.dumps(asdict(asked)))
+        echo(json.dumps(asdict(asked)))
     else:
         for line in asked_lines(asked):
-            click.echo(line)
+            echo(line)
     if asked.told is not None:
-        click.echo(f"Labels: {asked.told}", err=True)
+        echo(f"Labels: {asked.told}", err=True)
     if asked.stopped is not None:
         sys.exit(EXIT_BUDGET if asked.stopped_for_money else EXIT_CHECKS_FAILED)
 
@@ -73,12 +74,12 @@ def collect(data_root: Path, as_json: bool) -> None:
 
         collected = labelling.pick_up(label_settings(data_root))
     if as_json:
-        click.echo(json.dumps(vars(collected)))
+        echo(json.dumps(vars(collected)))
     else:
         for line in collected_lines(collected):
-            click.echo(line)
+            echo(line)
     for fault in collected.faults:
-        click.echo(f"Labels: {fault}", err=True)
+        echo(f"Labels: {fault}", err=True)
     if collected.faults:
         sys.exit(EXIT_CHECKS_FAILED)
 
@@ -96,9 +97,9 @@ def spend(data_root: Path, as_json: bool) -> None:
         rows = labelling.spend(settings)
         left = labelling.left_this_month(settings)
     if as_json:
-        click.echo(json.dumps([{**group, **asdict(figures)} for group, figures in rows]))
+        echo(json.dumps([{**group, **asdict(figures)} for group, figures in rows]))
         return
     for line in spend_lines(rows):
-        click.echo(line)
+        echo(line)
     if left is not None:
-        click.echo(f"The month's budget has ${left:.4f} left.")
+        echo(f"The month's budget has ${left:.4f} left.")

@@ -10,7 +10,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
-from waste_assets.cli.terminal import console
+from waste_assets.cli.terminal import console, echo
 
 
 @click.command()
@@ -30,7 +30,7 @@ def usage(data_root: Path, as_json: bool) -> None:
         told = account(bi)
     if as_json:
         names = ("totals", "by_day", "by_project", "by_model", "reconciliation")
-        click.echo(json.dumps({name: told[name] for name in names}))
+        echo(json.dumps({name: told[name] for name in names}))
     else:
         print_usage(told, console())
 
@@ -44,7 +44,7 @@ def detectors(data_root: Path, as_json: bool) -> None:
         from waste_assets.detectors.fired import fired, render
 
         rows = fired(data_root.absolute())
-    click.echo(json.dumps(rows) if as_json else render(rows))
+    echo(json.dumps(rows) if as_json else render(rows))
 
 
 @click.command()
@@ -72,10 +72,10 @@ def report(
         if session is not None and not html:
             asked.print_one(root, session, as_json)
         elif as_json:
-            click.echo(json.dumps(asked.everything(root), default=str))
+            echo(json.dumps(asked.everything(root), default=str))
         else:
             page = asked.index(root) if session is None else asked.page(root, session)
-            click.echo(str(page))
+            echo(str(page))
             # Into a file or a pipe goes the path alone.
             if not no_open and sys.stdout.isatty():
                 click.launch(page.as_uri())

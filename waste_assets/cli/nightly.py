@@ -10,6 +10,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import faults
+from waste_assets.cli.terminal import echo
 
 _SOURCES = "WASTE_ASSETS_SOURCES"
 
@@ -52,10 +53,10 @@ def nightly(
             for name, text in files.items():
                 (directory / name).write_text(text)
     if as_json:
-        click.echo(json.dumps(files))
+        echo(json.dumps(files))
     elif directory:
-        click.echo(f"Written: {', '.join(str(directory / name) for name in files)}")
+        echo(f"Written: {', '.join(str(directory / name) for name in files)}")
     else:
         # One is to be copied as it is; several have to be told apart.
         heads = {name: f"# {name}\n" if len(files) > 1 else "" for name in files}
-        click.echo("\n".join(heads[name] + text for name, text in files.items()), nl=False)
+        echo("\n".join(heads[name] + text for name, text in files.items()), nl=False)

@@ -10,6 +10,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import faults
+from waste_assets.cli.terminal import echo
 
 
 @click.group(invoke_without_command=True)
@@ -26,7 +27,7 @@ def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool)
         from waste_assets.report.remedies import read_remedies, render
 
         told = read_remedies(data_root.absolute() / "bi")
-    click.echo(json.dumps(told, default=str) if as_json else render(told, limit))
+    echo(json.dumps(told, default=str) if as_json else render(told, limit))
 
 
 @remedies.command()
@@ -37,6 +38,7 @@ def remedies(context: click.Context, data_root: Path, limit: int, as_json: bool)
 )
 @click.option("--project", help="Only in this project, as the account shows it.")
 @click.option("--withdrawn", is_flag=True, help="It was taken back on that day.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was noted as one JSON object.")
 @click.pass_obj
 def applied(
     given: Path,
@@ -45,6 +47,7 @@ def applied(
     day: datetime | None,
     project: str | None,
     withdrawn: bool,
+    as_json: bool,
 ) -> None:
     """Note that remedy ID was applied: the sessions after it are held against those before."""
     with faults():
@@ -54,5 +57,9 @@ def applied(
         root = (data_root or given).absolute()
         note_applied(root, remedy_id, on, project, withdrawn=withdrawn)
     what = "withdrawn" if withdrawn else "applied"
+    if as_json:
+        noted = {"remedy_id": remedy_id, "status": what, "on": str(on), "project": project}
+        echo(json.dumps(noted))
+        return
     where = f" in {project}" if project else ""
-    click.echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")
+    echo(f"{remedy_id} counts as {what}{where} on {on}: the next audit will tell.")

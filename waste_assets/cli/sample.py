@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 
 from waste_assets.cli import options
 from waste_assets.cli.faults import InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.command()
@@ -39,17 +41,30 @@ def sample(
         truth = _write_sample(directory, sessions, days, seed, options.day(until), odd)
     if as_json:
         told = {"transcripts": truth.transcripts, "lines": truth.lines, "directory": str(directory)}
-        click.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
-        click.echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
+        echo(f"{truth.transcripts:,} transcripts with {truth.lines:,} lines in {directory}.")
 
 
 def generated(data_root: Path) -> Path:
     """A sample below the data root, for people who have no transcripts here."""
     directory = data_root / "sample"
     if not directory.exists():
-        click.echo("No transcripts of Claude Code here: using a generated sample.", err=True)
-        _write_sample(directory, 40, 14, 7, None, odd=False)
+        from waste_assets.lake.in_use import in_use
+        from waste_assets.lake.whole import temporary
+
+        echo("No transcripts of Claude Code here: using a generated sample.", err=True)
+        # Whole or not at all: half of it would be taken for all of it, for ever.
+        with in_use(data_root, sweep=False):
+            written = temporary(directory)
+            _write_sample(written, 40, 14, 7, None, odd=False)
+            try:
+                written.rename(directory)
+            except OSError:
+                # Another process was sooner.
+                shutil.rmtree(written)
+                if not directory.exists():
+                    raise
     return directory
 
 

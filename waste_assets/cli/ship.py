@@ -8,6 +8,7 @@ import sys
 import click
 
 from waste_assets.cli.faults import EXIT_CHECKS_FAILED, InputFault, faults
+from waste_assets.cli.terminal import echo
 
 
 @click.command()
@@ -30,11 +31,11 @@ def ship(places: tuple[str, ...], as_json: bool) -> None:
             raise InputFault("There are no transcripts here: give the directory that holds them.")
         done = put(roots, url)
     if as_json:
-        click.echo(json.dumps(vars(done)))
+        echo(json.dumps(vars(done)))
     else:
         size = f"{done.bytes / 1e6:,.1f} MB"
-        click.echo(f"{done.files:,} files shipped ({size}), {done.same:,} as they were.")
+        echo(f"{done.files:,} files shipped ({size}), {done.same:,} as they were.")
     for path, reason in done.failed:
-        click.echo(f"Error: {path}: {reason}", err=True)
+        echo(f"Error: {path}: {reason}", err=True)
     if done.failed:
         sys.exit(EXIT_CHECKS_FAILED)

@@ -7,12 +7,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
+
+from waste_assets.inert import for_terminal
+
+
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print a line: what stands in it of transcripts is read by people, not by their terminal."""
+    click.echo(for_terminal(text), err=err, nl=nl)
+
 
 def console() -> Any:
-    """Standard output: as wide as the terminal is, and where there is none, without colours."""
-    from rich.console import Console
+    """Standard output: as wide as the terminal is, and where there is none, without colours.
 
-    return Console(width=None if sys.stdout.isatty() else 120)
+    As with `echo`, no text that it prints acts.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Inert(Console):
+        def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+            for text, style, control in super().render(*arguments, **options):
+                yield Segment(text if control else for_terminal(text), style, control)
+
+    return Inert(width=None if sys.stdout.isatty() else 120)
 
 
 @contextmanager

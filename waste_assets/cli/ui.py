@@ -29,8 +29,10 @@ def ui(
     with faults():
         settings = settings_of(paths, data_root, time_zone)
         from waste_assets.audit import prepare_instance
+        from waste_assets.report import serve
 
         prepare_instance(settings)
+        os.environ[serve.ADDRESS] = serve.start(settings.data_root / "report")
     if no_automation:
         os.environ["WASTE_ASSETS_AUTOMATION"] = "off"
     program = str(Path(sys.executable).with_name("dagster"))

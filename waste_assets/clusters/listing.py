@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
 from math import sqrt
@@ -15,6 +15,7 @@ import duckdb
 from waste_assets.clusters.catalogue import grams
 from waste_assets.clusters.registry import Alias, ClusterFault
 from waste_assets.clusters.shown import shown
+from waste_assets.lake.cluster_names import Title
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import FAILURE_CLUSTERS
@@ -42,6 +43,8 @@ class Listed:
     last_day: date
     #: USD.
     usd: float
+    #: Who has given the title; without a name the rules have.
+    title_by: str = "automatic"
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,26 @@ class Proposal:
     to_occurrences: int
 
 
-def listed(lake: Lake, state: State, as_of: date | None = None) -> list[Listed]:
-    """The clusters, most frequent first; `as_of`: with the days and the decisions up to a day."""
+def listed(
+    lake: Lake,
+    state: State,
+    as_of: date | None = None,
+    titles: Mapping[str, Title] | None = None,
+) -> list[Listed]:
+    """The clusters, most frequent first; `as_of`: with the days and the decisions up to a day.
+
+    `titles` of clusters take the place of those made from the rules.
+    """
     with _opened(lake, state, as_of) as con:
         query = files("waste_assets.clusters").joinpath("listing.sql").read_text("utf-8")
-        return [Listed(*row) for row in con.execute(query).fetchall()]
+        found = [Listed(*row) for row in con.execute(query).fetchall()]
+    called = titles or {}
+    return [
+        replace(one, title=called[one.cluster_id].title, title_by=called[one.cluster_id].by)
+        if one.cluster_id in called
+        else one
+        for one in found
+    ]
 
 
 def parts(lake: Lake, state: State, cluster_id: str, as_of: date | None = None) -> list[Part]:

@@ -69,7 +69,9 @@ class Active:
     @classmethod
     def of(cls, lake: Lake) -> Active:
         """Read from the footers of the turns."""
-        found = {day: lake.notes(PARSED_TURNS, day) for day in lake.days(PARSED_TURNS)}
+        noted = {day: lake.notes(PARSED_TURNS, day) for day in lake.days(PARSED_TURNS)}
+        # A day whose file is damaged, or of the first versions, is as one that has not been built.
+        found = {day: notes for day, notes in noted.items() if footers.SESSIONS in notes}
         return cls(
             {day: json.loads(notes[footers.SESSIONS]) for day, notes in found.items()},
             {day: notes[footers.INPUTS] for day, notes in found.items()},

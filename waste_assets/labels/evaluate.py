@@ -7,8 +7,9 @@ in `haiku_labels` or the `key` of a question.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ import msgspec
 
 from waste_assets.intervals import Proportion
 from waste_assets.labels.answer import Answer
+from waste_assets.labels.judged import has_questions
+from waste_assets.labels.question import Judge
 from waste_assets.labels.recorded import Answers, is_answered
 from waste_assets.labels.registry import tasks
 from waste_assets.labels.scores import Score, Scored, score
+from waste_assets.labels.subjects import Subject
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import HAIKU_LABELS
 
@@ -85,14 +89,27 @@ def read_known(path: Path) -> list[KnownLabel]:
     return known
 
 
-def evaluate_labels(lake: Lake, known: Sequence[KnownLabel], answers: Answers) -> LabelEvaluation:
+def evaluate_labels(
+    lake: Lake,
+    known: Sequence[KnownLabel],
+    answers: Answers,
+    judge: Judge,
+    to_judge: Callable[[Set[date]], Iterable[Subject]],
+) -> LabelEvaluation:
     """Score rules and answers against known labels.
 
+    `to_judge` finds what there is to be judged of some days, with the questions to `judge`: it is
+    asked where these were not made when the day was built.
+
     Raises:
-        duckdb.Error: a partition cannot be read.
+        OSError, duckdb.Error, pa.ArrowException: the lake cannot be read.
     """
-    rows = _labels(lake)
-    keys = {one.key or rows.get((one.task, one.subject or ""), (None, None))[0] for one in known}
+    rows = _labels(lake, {one.subject for one in known if one.subject is not None})
+    unasked = {day for day, _, _ in rows.values() if not has_questions(lake, day)}
+    made = {(one.task, one.id): one.question for one in to_judge(unasked)} if unasked else {}
+    asked = {subject: key for subject, (_, key, _) in rows.items()}
+    asked |= {subject: question.key(judge) for subject, question in made.items() if question}
+    keys = {one.key or asked.get((one.task, one.subject or "")) for one in known}
     kept = answers.answers([key for key in sorted(filter(None, keys))])
     real = [one for one in kept.values() if is_answered(one) and not one.is_synthetic]
     usable = {key: one for key, one in kept.items() if not one.is_synthetic or not real}
@@ -104,7 +121,7 @@ def evaluate_labels(lake: Lake, known: Sequence[KnownLabel], answers: Answers) -
             if (one.task, one.subject) not in rows:
                 missing.append(one.subject)
                 continue
-            key, rule_label = rows[one.task, one.subject]
+            key, rule_label = asked[one.task, one.subject], rows[one.task, one.subject][2]
             by_labeler[one.task, "rule"].append(Scored(one.label, rule_label))
         if key is not None:
             by_labeler[one.task, "llm"].append(_said(one, usable.get(key)))
@@ -127,21 +144,24 @@ def _said(known: KnownLabel, answer: Answer | None) -> Scored:
     return Scored(known.label, tasks()[known.task].label(value), value.get("confidence"))
 
 
-def _labels(lake: Lake) -> dict[tuple[str, str], tuple[str | None, str | None]]:
-    """By task and subject the key of its question and what the rules say of it."""
+def _labels(
+    lake: Lake, subjects: Set[str]
+) -> dict[tuple[str, str], tuple[date, str | None, str | None]]:
+    """By task and subject its day, the key of its question and what the rules say of it."""
     parts = lake.parts(HAIKU_LABELS)
     if not parts:
         return {}
     with duckdb.connect(":memory:") as con:
         con.execute(
             """
-            SELECT task, subject_id, question_key, label
-            FROM read_parquet($parts)
-            WHERE labeler_kind = 'rule'
+            SELECT task, subject_id, day, question_key, label
+            FROM read_parquet($parts, hive_partitioning = true, hive_types = {'day': DATE})
+            WHERE labeler_kind = 'rule' AND subject_id IN (SELECT unnest($subjects::VARCHAR[]))
+            ORDER BY day
             """,
-            {"parts": parts},
+            {"parts": parts, "subjects": sorted(subjects)},
         )
-        return {(task, subject): (key, label) for task, subject, key, label in con.fetchall()}
+        return {(task, subject): (*told,) for task, subject, *told in con.fetchall()}
 
 
 def as_json(found: LabelEvaluation) -> dict[str, Any]:

@@ -73,6 +73,9 @@ def stale_days(lake: Lake, active: Active, labelling: Labelling) -> set[date]:
 
 
 def _is_as_answered(notes: Mapping[str, str], answers: Answers) -> bool:
+    # Without its questions nobody can tell.
+    if _KEYS not in notes:
+        return False
     return digest(answers.answers(json.loads(notes[_KEYS]))) == notes[_ANSWERS]
 
 
@@ -82,6 +85,8 @@ def gathered(
     settings: Settings,
     audit_per_stratum: int,
     processes: Processes | None = None,
+    *,
+    with_questions: bool = True,
 ) -> Iterator[list[Subjects]]:
     """What is to be judged of `days`, in portions whose questions are asked together.
 
@@ -92,7 +97,7 @@ def gathered(
     wanted = [day for day in sorted(set(days)) if day in active.sessions]
     related = active.related(wanted)
     batches = list(_batches(wanted, active.rows))
-    find = partial(_found, lake, settings, audit_per_stratum)
+    find = partial(_found, lake, settings, audit_per_stratum, with_questions)
     for start in range(0, len(batches), _BATCHES):
         portion = batches[start : start + _BATCHES]
         tasks = [(batch, {day: related[day] for day in batch}) for batch in portion]
@@ -104,10 +109,13 @@ def _found(
     lake: Lake,
     settings: Settings,
     audit_per_stratum: int,
+    with_questions: bool,
     task: tuple[list[date], Mapping[date, set[date]]],
 ) -> Subjects:
     batch, related = task
-    return subjects_of(lake, batch, related, settings, audit_per_stratum)
+    return subjects_of(
+        lake, batch, related, settings, audit_per_stratum, with_questions=with_questions
+    )
 
 
 def build(
@@ -123,7 +131,15 @@ def build(
         OSError, duckdb.Error, pa.ArrowException: the lake cannot be read or written.
     """
     active = Active.of(lake)
-    for portion in gathered(lake, days, settings, labelling.audit_per_stratum, processes):
+    portions = gathered(
+        lake,
+        days,
+        settings,
+        labelling.audit_per_stratum,
+        processes,
+        with_questions=labelling.needs_questions,
+    )
+    for portion in portions:
         questions = [question for found in portion for question in found.questions]
         labelling.ask(questions, [day for found in portion for day in found.days])
         # By what was answered at once.
@@ -166,7 +182,7 @@ def _write(
     answers: Answers,
     version: str,
 ) -> None:
-    beside = [question for by_id in found.flags.values() for question in by_id.values()]
+    beside = [question for by_id in found.flags.values() for question in by_id.values() if question]
     keys = {question.key(bench.judge) for question in (*found.questions, *beside)}
     known = answers.answers(keys)
     rows = {table: Rows(table, found.days) for table in LABEL_TABLES}
@@ -191,10 +207,11 @@ def _write(
         own = sorted(by_day[day])
         notes = {
             _INPUTS: _inputs(lake, active, day, related[day], bench),
-            _KEYS: json.dumps(own),
-            _ANSWERS: digest({key: known[key] for key in own if key in known}),
             _VERSION: version,
         }
+        if found.has_questions:
+            notes[_KEYS] = json.dumps(own)
+            notes[_ANSWERS] = digest({key: known[key] for key in own if key in known})
         # Last: it says that the others are as they should be.
         lake.write(HAIKU_LABELS, day, parts[HAIKU_LABELS][day], notes)
 
@@ -208,7 +225,8 @@ def _keys_by_day(found: Subjects, active: Active, bench: Bench) -> dict[date, se
     for day in found.days:
         for session in active.sessions[day]:
             for question in found.flags.get(session, {}).values():
-                keys[day].add(question.key(bench.judge))
+                if question is not None:
+                    keys[day].add(question.key(bench.judge))
     return keys
 
 
@@ -222,7 +240,8 @@ def _verdicts(
     verdicts: dict[str, dict[str, bool]] = {}
     for session, by_id in found.flags.items():
         for id_, question in by_id.items():
-            label = _deciding(id_, known.get(question.key(bench.judge)), bench)
+            answer = known.get(question.key(bench.judge)) if question else None
+            label = _deciding(id_, answer, bench)
             if label is not None:
                 verdicts.setdefault(session, {})[id_] = label in CONFIRMS
     return verdicts
@@ -360,6 +379,11 @@ def _row(subject: Subject, **told: Any) -> dict[str, Any]:
         "synthetic": False,
     }
     return row | told
+
+
+def has_questions(lake: Lake, day: date) -> bool:
+    """Whether the questions about a day were made when it was built."""
+    return _KEYS in lake.notes(HAIKU_LABELS, day)
 
 
 def keys_of(lake: Lake, days: Collection[date]) -> dict[date, list[str]]:

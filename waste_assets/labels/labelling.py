@@ -121,6 +121,11 @@ class Labelling:
         passed = self.gate.examine(self.judge, self.answers, datetime.now(UTC), self.is_synthetic)
         return Bench(self.judge, self.human, passed, self.is_synthetic, self.audit_per_stratum)
 
+    @property
+    def needs_questions(self) -> bool:
+        """Whether questions can be sent, or may have been answered."""
+        return self.send is not None or bool(self.answers.version())
+
     def ask(self, questions: Sequence[Question], days: Sequence[date]) -> None:
         """Send what may be asked about `days`, where anything is to be sent at all."""
         if self.send is not None and days:

@@ -21,7 +21,7 @@ class Answers(Protocol):
         ...
 
     def version(self) -> str:
-        """Identity of all answers: equal versions, equal answers."""
+        """Identity of all answers, empty without any: equal versions, equal answers."""
         ...
 
 
@@ -59,8 +59,8 @@ class RecordedAnswers:
         return {key: self._answers[key] for key in keys if key in self._answers}
 
     def version(self) -> str:
-        """Identity of all answers."""
-        return digest(self._answers)
+        """Identity of all answers, empty without any."""
+        return digest(self._answers) if self._answers else ""
 
 
 def digest(answers: Mapping[str, Answer]) -> str:

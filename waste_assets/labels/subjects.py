@@ -6,15 +6,14 @@ never on which other days are built in the same run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from waste_assets.accounting.conversation import Session
+from waste_assets.accounting.conversation import Conversation, Response, Session
 from waste_assets.accounting.sessions import sessions
 from waste_assets.detectors import causes
 from waste_assets.detectors.evaluate import JUDGED
@@ -51,7 +50,7 @@ class Subject:
     #: What the rules say of it; None where they cannot tell.
     rule_label: str | None
     rule_fault: str | None = None
-    #: None where the rules suffice.
+    #: None where the rules suffice, and where questions were not asked for.
     question: Question | None = None
     session_id: str | None = None
     response_id: str | None = None
@@ -70,9 +69,11 @@ class Subjects:
 
     days: list[date]
     subjects: list[Subject] = field(default_factory=list)
-    #: Questions about flags of the same sessions on other days: their answers decide about what
-    #: these days cost, too. By session and flag.
-    flags: dict[str, dict[str, Question]] = field(default_factory=dict)
+    #: Flags that only a judgement can decide, by session and id, with their questions. Those of
+    #: the same sessions on other days are among them: they decide about what these days cost, too.
+    flags: dict[str, dict[str, Question | None]] = field(default_factory=dict)
+    #: Whether there are questions: to make them takes most of the time.
+    has_questions: bool = True
 
     @property
     def questions(self) -> list[Question]:
@@ -87,13 +88,15 @@ def subjects_of(
     related: Mapping[date, Iterable[date]],
     settings: Settings,
     audit_per_stratum: int,
+    *,
+    with_questions: bool = True,
 ) -> Subjects:
     """What is to be judged of `days`; `related` are the days of the sessions active on each.
 
     Raises:
         OSError, duckdb.Error, pa.ArrowException: the lake cannot be read.
     """
-    found = Subjects(list(days))
+    found = Subjects(list(days), has_questions=with_questions)
     around = sorted(set(days).union(*(related[day] for day in days)))
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
         _view(con, lake, "turns", PARSED_TURNS, around)
@@ -102,37 +105,52 @@ def subjects_of(
         _view(con, lake, "failed", FAILED_CALLS, days)
         found.subjects += _known_dead_ends(con, days)
         found.subjects += _known_causes(con, days)
-        found.subjects += _unknown_causes(con, days)
+        found.subjects += _unknown_causes(con, days, with_questions)
         con.execute(_UNDECIDED, {"days": list(days)})
-        costs = dict(((name, id_), usd) for name, id_, usd in con.fetchall())
-        undecided = {name for name, _ in costs}
+        for session, id_ in con.fetchall():
+            found.flags.setdefault(session, {})[id_] = None
         sample = _sample(con, days, audit_per_stratum)
-        wanted = sorted(undecided.union(one.candidate.session_id for one in sample))
-        if not wanted:
-            return found
-        _view(con, lake, "blocks", CONTEXT_BLOCKS, around)
-        con.execute(_SPOKEN, {"wanted": wanted})
-        spoken = [(name, Place(file, line), day) for name, file, line, day in con.fetchall()]
-    by_response = {one.candidate.response_id: one for one in sample}
-    drafts = _Drafts(spoken, by_response, costs, set(days))
-    for session in sessions(lake, around, wanted):
-        if session.id in undecided:
+        of_sessions = [*_undecided_dead_ends(con, days), *_sampled(con, days, sample)]
+        wanted = sorted({*found.flags, *(one.session_id or "" for one in of_sessions)})
+        if with_questions and wanted:
+            _view(con, lake, "blocks", CONTEXT_BLOCKS, around)
+            con.execute(_SPOKEN, {"wanted": wanted})
+            spoken = [(name, Place(file, line), day) for name, file, line, day in con.fetchall()]
+    if with_questions and wanted:
+        asked = _questions(lake, around, wanted, spoken, found, of_sessions, settings)
+        of_sessions = [replace(one, question=asked.get((one.task, one.id))) for one in of_sessions]
+    found.subjects += of_sessions
+    found.subjects.sort(key=lambda one: (one.day, one.task, one.kind, one.id))
+    return found
+
+
+def _questions(
+    lake: Lake,
+    days: Sequence[date],
+    wanted: Sequence[str],
+    spoken: Sequence[tuple[str, Place, date]],
+    found: Subjects,
+    subjects: Iterable[Subject],
+    settings: Settings,
+) -> dict[tuple[str, str], Question]:
+    """The questions about flags and responses of whole sessions, by task and id.
+
+    Those about flags are noted in `found`, too.
+    """
+    drafts = _Drafts(spoken, {one.id for one in subjects if one.task == AUDIT})
+    for session in sessions(lake, days, wanted):
+        if session.id in found.flags:
             drafts.add_flags(session, settings)
         drafts.add_sample(session)
         session.release()
     said = texts(lake, drafts.places())
+    asked = {}
     for draft in drafts.drafts:
-        text = draft.digest.text(said)
-        if draft.subject is None:
-            question = dead_end.question(text, draft.day)
-            found.flags.setdefault(draft.session_id, {})[draft.id] = question
-        else:
-            question = _ASK[draft.subject.task](text, draft.day)
-            if draft.subject.task == DEAD_END:
-                found.flags.setdefault(draft.session_id, {})[draft.id] = question
-            found.subjects.append(replace(draft.subject, question=question))
-    found.subjects.sort(key=lambda one: (one.day, one.task, one.kind, one.id))
-    return found
+        question = _ASK[draft.task](draft.digest.text(said), draft.day)
+        asked[draft.task, draft.id] = question
+        if draft.task == DEAD_END:
+            found.flags[draft.session_id][draft.id] = question
+    return asked
 
 
 _ASK = {DEAD_END: dead_end.question, AUDIT: audit.question}
@@ -140,84 +158,54 @@ _ASK = {DEAD_END: dead_end.question, AUDIT: audit.question}
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A question whose texts have not been read yet; without a subject: of another day."""
+    """A question whose texts have not been read yet."""
 
+    task: str
     id: str
     session_id: str
     day: date
     digest: Digest
-    subject: Subject | None
 
 
 class _Drafts:
     """The questions of whole sessions, before the archive is read once for all of them."""
 
-    def __init__(
-        self,
-        spoken: Sequence[tuple[str, Place, date]],
-        sample: Mapping[str, Drawn],
-        costs: Mapping[tuple[str, str], float],
-        days: set[date],
-    ) -> None:
+    def __init__(self, spoken: Sequence[tuple[str, Place, date]], sample: Set[str]) -> None:
         self.drafts: list[_Draft] = []
-        self._spoken = [(name, place) for name, place, _ in spoken]
         self._day_of = {place: day for _, place, day in spoken}
         self._by_response: dict[str, list[tuple[str, Place]]] = {}
         for name, place, _ in spoken:
             self._by_response.setdefault(name, []).append((name, place))
         self._sample = sample
-        self._costs = costs
-        self._days = days
         self._places: dict[date, set[Place]] = {}
 
     def add_flags(self, session: Session, settings: Settings) -> None:
         """The flags of a session that only a judgement can decide."""
         (detector,) = (one for one in detectors() if one.category == DEAD_END)
         for flag in detector.detect(session, settings):
-            if not flag.needs_judgement:
-                continue
-            response, first = flag.response, flag.calls[0]
-            digest = dead_end.digest(flag, self._heard(response.conversation))
-            id_ = flag_id(flag)
-            subject = None
-            if response.day in self._days:
-                subject = Subject(
-                    DEAD_END, "flag", id_, response.day, None, session_id=session.id,
-                    response_id=response.id, project=response.project,
-                    transcript=first.transcript, line_no=first.line_no, calls=len(flag.calls),
-                    usd=self._costs.get((session.id, id_), 0.0),
-                )  # fmt: skip
-            self._keep(_Draft(id_, session.id, response.day, digest, subject), response.day)
+            if flag.needs_judgement:
+                digest = dead_end.digest(flag, self._heard(flag.response.conversation))
+                self._keep(DEAD_END, flag_id(flag), flag.response, digest)
 
     def add_sample(self, session: Session) -> None:
         """The responses of a session that were drawn."""
         for conversation in session.conversations:
             for response in conversation.responses:
-                one = self._sample.get(response.id)
-                if one is None or not response.calls or response.day not in self._days:
-                    continue
-                digest = audit.digest(response, self._heard(conversation))
-                subject = Subject(
-                    AUDIT, "response", response.id, response.day,
-                    one.candidate.category or "none", session_id=session.id,
-                    response_id=response.id, project=response.project,
-                    transcript=response.transcript, line_no=response.line_no,
-                    calls=len(response.calls), usd=one.candidate.usd, stratum=one.stratum,
-                    weight=one.weight,
-                )  # fmt: skip
-                draft = _Draft(response.id, session.id, response.day, digest, subject)
-                self._keep(draft, response.day)
+                if response.id in self._sample:
+                    digest = audit.digest(response, self._heard(conversation))
+                    self._keep(AUDIT, response.id, response, digest)
 
     def places(self) -> dict[date, set[Place]]:
         """The lines that have to be read, by the day on which a response read them."""
         return self._places
 
-    def _keep(self, draft: _Draft, day: date) -> None:
-        self.drafts.append(draft)
-        for place in draft.digest.places:
-            self._places.setdefault(self._day_of.get(place, day), set()).add(place)
+    def _keep(self, task: str, id_: str, response: Response, digest: Digest) -> None:
+        session = response.conversation.session.id
+        self.drafts.append(_Draft(task, id_, session, response.day, digest))
+        for place in digest.places:
+            self._places.setdefault(self._day_of.get(place, response.day), set()).add(place)
 
-    def _heard(self, conversation: Any) -> Spoken:
+    def _heard(self, conversation: Conversation) -> Spoken:
         heard = [
             place
             for response in conversation.responses
@@ -227,7 +215,7 @@ class _Drafts:
 
 
 _UNDECIDED = """
-SELECT session_id, flag_id, usd_direct
+SELECT session_id, flag_id
 FROM flags
 WHERE basis = 'judged later'
     AND session_id IN (SELECT session_id FROM turns WHERE day IN (SELECT unnest($days::DATE[])))
@@ -262,6 +250,24 @@ def _known_dead_ends(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> It
         )  # fmt: skip
 
 
+def _undecided_dead_ends(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Iterator[Subject]:
+    con.execute(
+        """
+        SELECT flag_id, day, session_id, response_id, project, transcript, line_no,
+            len(tool_use_ids), usd_direct
+        FROM flags
+        WHERE basis = 'judged later' AND day IN (SELECT unnest($days::DATE[]))
+        ORDER BY day, flag_id
+        """,
+        {"days": list(days)},
+    )
+    for id_, day, session, response, project, transcript, line, calls, usd in con.fetchall():
+        yield Subject(
+            DEAD_END, "flag", id_, day, None, session_id=session, response_id=response,
+            project=project, transcript=transcript, line_no=line, calls=calls, usd=usd,
+        )  # fmt: skip
+
+
 def _known_causes(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Iterator[Subject]:
     # A rule may know a cause and leave the fault to the conversation: the commonest one is told.
     con.execute(
@@ -282,7 +288,9 @@ def _known_causes(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Itera
         )  # fmt: skip
 
 
-def _unknown_causes(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Iterator[Subject]:
+def _unknown_causes(
+    con: duckdb.DuckDBPyConnection, days: Sequence[date], with_questions: bool
+) -> Iterator[Subject]:
     """The failures that no rule knows: one subject for all of a day that say the same."""
     con.execute(
         """
@@ -294,14 +302,15 @@ def _unknown_causes(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Ite
         ORDER BY f.day, f.transcript, f.line_no, f.tool_use_id
         """
     )
-    found: dict[tuple[date, str], list[tuple[Question, float, str, int]]] = {}
+    found: dict[tuple[date, str], list[tuple[tuple[str, str, str], float, str, int]]] = {}
     for day, tool, target, result, usd, transcript, line in con.fetchall():
         program = program_of(tool, target or "", result or "")
-        id_ = fingerprint(failure_cause.message(tool, program, result or ""))
-        question = failure_cause.question(tool, program, result or "", day)
-        found.setdefault((day, id_), []).append((question, usd, transcript, line))
+        failure = (tool, program, result or "")
+        id_ = fingerprint(failure_cause.message(*failure))
+        found.setdefault((day, id_), []).append((failure, usd, transcript, line))
     for (day, id_), failures in found.items():
-        question, _, transcript, line = failures[0]
+        failure, _, transcript, line = failures[0]
+        question = failure_cause.question(*failure, day) if with_questions else None
         yield Subject(
             FAILURE_CAUSE, "fingerprint", id_, day, None, question=question,
             transcript=transcript, line_no=line, calls=len(failures),
@@ -325,6 +334,31 @@ def _sample(con: duckdb.DuckDBPyConnection, days: Sequence[date], per_stratum: i
         return []
     con.execute(_RESPONSES, {"days": list(days), "judged": list(JUDGED)})
     return drawn((Candidate(*row) for row in con.fetchall()), per_stratum)
+
+
+def _sampled(
+    con: duckdb.DuckDBPyConnection, days: Sequence[date], sample: Iterable[Drawn]
+) -> Iterator[Subject]:
+    """The responses that were drawn, as subjects."""
+    of_response = {one.candidate.response_id: one for one in sample}
+    con.execute(
+        """
+        SELECT response_id, day, session_id, project, transcript, line_no
+        FROM turns
+        WHERE day IN (SELECT unnest($days::DATE[]))
+            AND response_id IN (SELECT unnest($drawn::VARCHAR[]))
+        ORDER BY day, response_id
+        """,
+        {"days": list(days), "drawn": [*of_response]},
+    )
+    for id_, day, session, project, transcript, line in con.fetchall():
+        one = of_response[id_]
+        yield Subject(
+            AUDIT, "response", id_, day, one.candidate.category or "none", session_id=session,
+            response_id=id_, project=project, transcript=transcript, line_no=line,
+            calls=one.candidate.calls, usd=one.candidate.usd, stratum=one.stratum,
+            weight=one.weight,
+        )  # fmt: skip
 
 
 # Of flags that name calls of a response, the one that comes first in the order of precedence.

@@ -112,6 +112,12 @@ class BucketLake(Lake):
 
         return self._as_it_stands(table, noted)
 
+    def stamps(self, table: Table) -> dict[date, str]:
+        return {
+            day: f"{found.etag}.{found.size}.{found.modified}"
+            for day, found in sorted(self._listed(table).items())
+        }
+
     def identity(self, table: Table, day: date) -> str:
         found = self._listed(table).get(day)
         return found.etag if found else ABSENT

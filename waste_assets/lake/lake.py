@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from waste_assets.lake.tables import Table
+from waste_assets.faults import Fault
+from waste_assets.lake.tables import RAW_SESSIONS, Table
 
 #: On transcripts 6.8 : 1; higher levels cost four times as much for a tenth less.
 _ZSTD_LEVEL = 3
@@ -71,7 +72,8 @@ class Lake:
         or as it is. (DuckDB opens a file more than once, and may meet both.)
 
         Raises:
-            OSError, pa.ArrowException: a partition cannot be read.
+            Unusable: a partition is damaged, or is not of this table.
+            OSError: a partition cannot be read.
         """
         names = table.column_names if columns is None else list(columns)
         schema = pa.schema([table.schema.field(name) for name in names])
@@ -79,11 +81,16 @@ class Lake:
         parts = [schema.empty_table()]
         for day in sorted(days):
             for path in self.parts(table, [day]):
-                # Mapped: reading it otherwise takes twice as long.
-                with pq.ParquetFile(path, memory_map=True) as part:
-                    rows = part.read(names, use_threads=False)
+                rows = _rows(Path(path), names)
                 of_day = pa.repeat(pa.scalar(day, pa.date32()), rows.num_rows)
-                parts.append(rows.append_column(schema.field("day"), of_day))
+                rows = rows.append_column(schema.field("day"), of_day)
+                if not rows.schema.equals(schema):
+                    # Written with narrower numbers, or not by this project.
+                    try:
+                        rows = rows.cast(schema)
+                    except (ValueError, pa.ArrowException) as error:
+                        raise _unusable(Path(path), f"it is no part of {table.name}") from error
+                parts.append(rows)
         whole = pa.concat_tables(parts).combine_chunks()
         return whole.append_column("row_no", pa.array(np.arange(whole.num_rows, dtype=np.int32)))
 
@@ -95,6 +102,24 @@ class Lake:
             return dict(_footer(str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
         except FileNotFoundError:
             return {}
+        except pa.ArrowException as error:
+            if table is RAW_SESSIONS:
+                raise _unusable(path, "it is damaged") from error
+            # As if it were not there: it is made again.
+            return {}
+
+    def stamps(self, table: Table) -> dict[date, str]:
+        """Of each day that the table holds, which file that is: another partition, another stamp.
+
+        Told without opening one. A partition that was written again has another stamp, though
+        it may hold the same rows.
+        """
+        found = {}
+        for day in self.days(table):
+            with contextlib.suppress(FileNotFoundError):
+                stat = self.part(table, day).stat()
+                found[day] = f"{stat.st_ino}.{stat.st_size}.{stat.st_mtime_ns}"
+        return found
 
     def identity(self, table: Table, day: date) -> str:
         """What tells a partition from any other that has stood or will stand in its place.
@@ -175,6 +200,31 @@ class Lake:
         with (self.root / f".{table.name}.lock").open("w") as handle:
             fcntl.lockf(handle, fcntl.LOCK_EX, length, start)
             yield
+
+
+class Unusable(Fault):
+    """A partition that cannot be used; the message says which, and what to do."""
+
+
+def _rows(path: Path, names: list[str]) -> pa.Table:
+    """The rows of a partition."""
+    try:
+        # Mapped: reading it otherwise takes twice as long.
+        with pq.ParquetFile(path, memory_map=True) as part:
+            return part.read(names, use_threads=False)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _unusable(path, "it is damaged") from error
+
+
+def _unusable(path: Path, why: str) -> Unusable:
+    if path.parent.parent.name == RAW_SESSIONS.name:
+        remedy = (
+            "restore it from a backup, or move it away: what the sources still hold of that day "
+            "is then archived again"
+        )
+    else:
+        remedy = "delete it, and run the audit again, which makes it anew"
+    return Unusable(f"{path} cannot be used, {why}: {remedy}.")
 
 
 @lru_cache(maxsize=8_192)

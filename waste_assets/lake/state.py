@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -24,8 +24,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from waste_assets.faults import Fault
 from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.disk import DiskFault, blamed
 from waste_assets.lake.place import STATE
 from waste_assets.lake.tables import SCHEMA_VERSION
+from waste_assets.lake.whole import write_whole
+from waste_assets.privacy import tighten
 
 _metadata = sa.MetaData()
 
@@ -99,6 +102,31 @@ class State:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
                 for index in sorted(table.indexes, key=lambda index: str(index.name)):
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+            for table in metadata.sorted_tables:
+                self._grow(connection, table)
+
+    def _grow(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Add the columns that an earlier version did not have yet; its rows stay as they are.
+
+        Tables only ever gain columns, each with a value for the rows that are there: NULL, or
+        what its `server_default` says.
+
+        Raises:
+            StateError: a column has no such value.
+        """
+        known = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        prepare = connection.dialect.identifier_preparer
+        for column in table.columns:
+            if column.name in known:
+                continue
+            if not column.nullable and column.server_default is None:
+                raise StateError(
+                    f"The state database has a table {table.name} without {column.name}, as no "
+                    "version of waste-assets has written it: restore it from a backup, or move it "
+                    "away, and what was decided and paid for with it."
+                )
+            told = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {prepare.format_table(table)} ADD {told}")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -267,9 +295,11 @@ def check_schema(data_root: Path) -> None:
         data_root.mkdir(parents=True, exist_ok=True)
         written = mark.read_text().strip() if mark.exists() else None
         if written is None:
-            mark.write_text(f"{SCHEMA_VERSION}\n")
+            write_whole(mark, f"{SCHEMA_VERSION}\n".encode())
             return
     except OSError as error:
+        if sentence := blamed(str(error), data_root):
+            raise DiskFault(sentence) from error
         raise StateError(
             f"{data_root} cannot be used as the data root ({error.strerror}): choose another "
             "with --data-root, or allow this user to write there."
@@ -278,11 +308,17 @@ def check_schema(data_root: Path) -> None:
         raise StateError(
             f"{mark} does not hold a version number: restore it, or use another --data-root."
         )
+    tighten(data_root)
     if int(written) > SCHEMA_VERSION:
         raise StateError(
             f"{data_root} was written by a newer waste-assets (schema {written}, this one knows "
             f"{SCHEMA_VERSION}): update waste-assets, or use another --data-root."
         )
+    if int(written) < SCHEMA_VERSION:
+        # Days of older rules are built anew by the next audit. An older version that meets them
+        # is to say that it does not know them.
+        with suppress(OSError):
+            mark.write_text(f"{SCHEMA_VERSION}\n")
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

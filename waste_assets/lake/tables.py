@@ -12,7 +12,7 @@ from functools import cached_property
 import pyarrow as pa
 
 #: Bumped when a table changes shape; a data root of a newer schema is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 #: Text that repeats from row to row: written dictionary-encoded, read back as text.
@@ -129,7 +129,7 @@ LINE_USAGE = Table(
         _AGENT,
         _TRANSCRIPT,
         _LINE_NO,
-        _required("part", pa.int16(), "Position among several objects on one line, from 0."),
+        _required("part", pa.int32(), "Position among several objects on one line, from 0."),
         _required("ts", TIMESTAMP, "Time of the line."),
         _PROJECT,
         Column("model", LABEL, "Model as recorded."),
@@ -167,8 +167,8 @@ LINE_BLOCKS = Table(
         _AGENT,
         _TRANSCRIPT,
         _LINE_NO,
-        _required("part", pa.int16(), "Position among several objects on one line, from 0."),
-        _required("block_no", pa.int16(), "Position in the line, from 0."),
+        _required("part", pa.int32(), "Position among several objects on one line, from 0."),
+        _required("block_no", pa.int32(), "Position in the line, from 0."),
         Column("uuid", LABEL, "`uuid` of the line."),
         Column(
             "goes_on_from",
@@ -673,7 +673,10 @@ HAIKU_LABELS = Table(
         Column("evidence", pa.string(), "Why, in the labeler's words."),
         Column("confidence", LABEL, "high, medium or low, as the model says; NULL for others."),
         Column(
-            "question_key", pa.string(), "Under which name an answer is kept; NULL: no question."
+            "question_key",
+            pa.string(),
+            "Under which name an answer is kept; NULL: no question, or none that could be asked "
+            "or had been answered when the day was built.",
         ),
         Column("session_id", LABEL, "Session; NULL for failures, which lie in several."),
         Column("response_id", LABEL, "The response where it shows."),

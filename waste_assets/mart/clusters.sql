@@ -1,55 +1,11 @@
--- Why calls fail, counted over all days: one row a problem, and one a problem and day.
+-- Why calls fail, counted over all days: one row a problem.
 --
--- Reads   failure_clusters           (view over the lake)
---         usage                      (mart.sql)
---         cluster_names              (cluster_id, fingerprint_id, shown_id): where another is shown
+-- Reads   clustered, usage           (the facts of days)
 --         cluster_titles             (cluster_id, title, summary, given_by)
 --         facts                      'show_examples'
--- Makes   clusters, cluster_days
---         clustered                  (for the other scripts)
+-- Fills   clusters
 --
 -- Money is added as decimals; of equally frequent values the first in the alphabet is taken.
-
-CREATE TEMP TABLE clustered AS
-SELECT
-    f.day,
-    coalesce(n.shown_id, f.cluster_id) AS cluster_id,
-    f.cluster_id AS own_id,
-    f.tool_use_id,
-    f.session_id,
-    f.agent,
-    f.project,
-    f.person,
-    f.ts,
-    f.tool_name,
-    f.cause,
-    f.fault,
-    f.title,
-    f.template,
-    f.example,
-    f.example_rank,
-    f.tokens,
-    f.usd::DECIMAL(38, 15) AS usd,
-    f.usd_direct::DECIMAL(38, 15) AS usd_direct,
-    f.usd_avoidable::DECIMAL(38, 15) AS usd_avoidable,
-    coalesce(f.result_transcript, f.transcript) || ':' || coalesce(f.result_line_no, f.line_no)
-        AS place
-FROM failure_clusters AS f
-LEFT JOIN cluster_names AS n USING (cluster_id, fingerprint_id);
-
-CREATE TABLE cluster_days AS
-SELECT
-    day,
-    cluster_id,
-    count(*) AS occurrences,
-    count(DISTINCT session_id) AS sessions,
-    sum(tokens)::BIGINT AS tokens,
-    sum(usd)::DOUBLE AS usd,
-    sum(usd_direct)::DOUBLE AS usd_direct,
-    sum(usd_avoidable)::DOUBLE AS usd_avoidable
-FROM clustered
-GROUP BY day, cluster_id
-ORDER BY day, cluster_id;
 
 -- The most frequent of each, for a cluster may hold several.
 CREATE TEMP TABLE cluster_words AS
@@ -120,7 +76,7 @@ SELECT
     )) AS spread
 FROM met AS m, active AS a;
 
-CREATE TABLE clusters AS
+INSERT INTO clusters
 WITH sums AS (
     SELECT
         cluster_id,

@@ -1,7 +1,7 @@
 -- What the estimates are made of, in Python.
 --
--- Reads   failed, flags   (waste.sql)
---         clustered       (clusters.sql)
+-- Reads   failed, clustered   (the facts of days)
+--         flags
 -- Makes   occurrences
 
 -- How often each thing happened in a session: failures that are a fault, by family; all failures,

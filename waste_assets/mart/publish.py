@@ -1,47 +1,51 @@
-"""Building the BI files and putting them in their places."""
+"""Building the BI files and letting them count."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from waste_assets.lake.cluster_names import ClusterNames
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     CLUSTER_SUMMARIES,
-    FAILED_CALLS,
-    FAILURE_CLUSTERS,
     HAIKU_LABELS,
-    HEURISTIC_FLAGS,
-    JUDGED_FLAGS,
-    JUDGED_LEDGER,
-    LINE_COSTS,
-    LINE_COUNTS,
     PARSED_TURNS,
     SCHEMA_VERSION,
-    TEXT_SIZES,
-    TIMESTAMP,
     TOKEN_LEDGER,
-    TOOL_CALLS,
     Table,
 )
 from waste_assets.mart.beside import NOTHING, Beside
+from waste_assets.mart.day_facts import (
+    FACTS,
+    SOURCES,
+    Stamps,
+    bring_up_to_date,
+    copied,
+    differing,
+    drop_database,
+    first_of,
+    stamps,
+)
 from waste_assets.mart.fault_shares import fault_shares
+from waste_assets.mart.publications import DATABASE, Publications
+from waste_assets.mart.reading import SQL_TYPES, columns, opened, quoted, view
 from waste_assets.mart.remedies import cluster_estimates, remedies
 from waste_assets.mart.rule_quality import Judged, rule_quality
 from waste_assets.mart.tables import (
+    CLUSTER_DAYS,
     CLUSTER_ESTIMATES,
+    DAY_TABLES,
     FAULT_SHARES,
     LABEL_SPEND,
     MART_TABLES,
@@ -49,36 +53,29 @@ from waste_assets.mart.tables import (
     REMEDY_TRACKING,
     RULE_QUALITY,
     SESSION_OWNERS,
+    WHOLE_TABLES,
 )
 from waste_assets.transcripts import archive
 
-_SOURCES = {
-    "turns": PARSED_TURNS,
-    "line_counts": LINE_COUNTS,
-    "line_costs": LINE_COSTS,
-    "rules_ledger": TOKEN_LEDGER,
-    "rules_flags": HEURISTIC_FLAGS,
-    "haiku_labels": HAIKU_LABELS,
-    "judged_flags": JUDGED_FLAGS,
-    "judged_ledger": JUDGED_LEDGER,
-    "failed_calls": FAILED_CALLS,
-    "tool_calls": TOOL_CALLS,
-    "text_sizes": TEXT_SIZES,
-    "failure_clusters": FAILURE_CLUSTERS,
-}
-#: In this order: each may read what those before it have made.
-_SCRIPTS = (
-    "mart.sql",
-    "judged.sql",
-    "waste.sql",
+#: What the tables by day are filled with from the lake itself.
+_BY_DAY = ("rules_flags", "judged_flags", "judged_ledger", "haiku_labels")
+#: What tells of all days, in this order: each may read what those before it have made.
+_OF_ALL = (
+    "sessions.sql",
     "clusters.sql",
     "remedies.sql",
     "occurrences.sql",
-    "cache_economics.sql",
     "tokenizer_drift.sql",
+    "audit_sample.sql",
 )
 #: What decides about the tables beside the lake.
 _CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
+_MADE_FROM = ".made_from.json"
+#: Home directories are nobody's business.
+_SHOWN_PROJECT = (
+    "CREATE TEMP MACRO shown_project(path) AS regexp_replace("
+    r"path, '^(/home/[^/]+|/Users/[^/]+|/root|[A-Za-z]:\\Users\\[^\\]+)', '~')"
+)
 
 
 def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
@@ -89,100 +86,202 @@ def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    # Whose a session is may become known though no line of it changes.
+    told.update(json.dumps(archive.owners(lake), sort_keys=True).encode())
     told.update(beside.identity.encode())
     for package in _CODE:
-        for rules in sorted(files(package).iterdir(), key=lambda path: path.name):
-            if rules.name.endswith((".py", ".sql")):
-                told.update(rules.read_bytes())
+        told.update(_code(package))
     return told.hexdigest()[:16]
 
 
 def published_inputs(bi: Path) -> str | None:
     """What the published database was made from; None where there is none."""
-    with suppress(duckdb.Error), duckdb.connect(str(bi / "waste.duckdb"), read_only=True) as con:
+    with suppress(duckdb.Error), duckdb.connect(str(bi / DATABASE), read_only=True) as con:
         row = con.execute("SELECT value FROM meta WHERE key = 'inputs'").fetchone()
         return str(row[0]) if row else None
     return None
 
 
-def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None:
-    """Build `waste.duckdb` and its Parquet twins from the lake and replace the old ones.
+@cache
+def _code(package: str) -> bytes:
+    told = hashlib.sha256()
+    for rules in sorted(files(package).iterdir(), key=lambda path: path.name):
+        if rules.name.endswith((".py", ".sql")):
+            told.update(rules.read_bytes())
+    return told.digest()
 
-    Readers that hold an old file keep it; nobody ever sees a half-written one.
+
+@cache
+def _rules() -> str:
+    """Identity of what makes facts and tables of days: with other rules none of them is kept."""
+    return hashlib.sha256(_code("waste_assets.mart") + duckdb.__version__.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """What a publication was made from: the next one builds upon it."""
+
+    rules: str
+    #: Identity of all of it,
+    inputs: str
+    #: of what clusters are called,
+    names: str
+    #: and of the partitions of each day.
+    days: dict[str, str]
+    #: Size and time of the database: somebody may have changed it.
+    database: tuple[int, int]
+
+    @classmethod
+    def read(cls, publication: Path) -> MadeFrom | None:
+        """As it was noted; None where nothing can be built upon the publication."""
+        try:
+            noted = json.loads((publication / _MADE_FROM).read_bytes())
+            found = cls(**noted | {"database": tuple(noted["database"])})
+            if found.rules != _rules() or found.database != _signature(publication):
+                return None
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return found
+
+    def write(self, publication: Path) -> None:
+        """Note it beside the publication's files."""
+        (publication / _MADE_FROM).write_text(json.dumps(asdict(self)), "utf-8")
+
+    @property
+    def stamps(self) -> Stamps:
+        """The partitions of each day."""
+        return {date.fromisoformat(day): stamp for day, stamp in self.days.items()}
+
+
+def _signature(publication: Path) -> tuple[int, int]:
+    stat = (publication / DATABASE).stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None:
+    """Bring `waste.duckdb` and its Parquet twins up to date with the lake, all at once.
+
+    The tables that go by day are written from the first day on that has changed, in a copy of the
+    last publication; those that tell of all days are made anew, from the facts of days that lie in
+    `mart/` beside the BI files. Where nothing has changed, everything is made from nothing: whoever
+    asks for that does not trust what is there. Readers keep what they have open, and never see a
+    publication that is half done: see `publications`.
 
     Raises:
         OSError, duckdb.Error: the files cannot be built; the old ones stay.
     """
-    bi.mkdir(parents=True, exist_ok=True)
-    mark = f"{os.getpid()}.{secrets.token_hex(4)}"
-    database = bi / f".waste.duckdb.{mark}"
-    exported: list[tuple[Path, Path]] = []
-    try:
-        with duckdb.connect(str(database)) as con:
-            # The lake has a small file a day and table: two threads take twice the time of one
-            # to open and decode them.
-            con.execute(
-                "SET memory_limit = '384MB'; SET threads = 1; SET preserve_insertion_order = true; "
-                "SET parquet_metadata_cache = true; "
-                # What is committed goes into the file at once, and not by way of a log.
-                "SET checkpoint_threshold = '1KB'"
-            )
-            for name, table in _SOURCES.items():
-                _view(con, name, lake, table)
-            facts = {
-                "schema_version": str(SCHEMA_VERSION),
-                "published_on": today.isoformat(),
-                "inputs": inputs(lake, beside),
-                "money": "USD at the API's list price of the day, also for subscribers",
-            }
-            con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
-            con.executemany("INSERT INTO facts VALUES (?, ?)", list(facts.items()))
-            _cluster_names(con, beside.clusters)
-            con.begin()
-            for script in _SCRIPTS:
-                con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
-            _fill(con, FAULT_SHARES, fault_shares(con.execute("FROM session_faults").fetchall()))
-            ranked, tracked = remedies(con, beside.applied, names=beside.names)
-            _fill(con, REMEDIES, ranked)
-            _fill(con, REMEDY_TRACKING, tracked)
-            _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
-            _session_owners(con, archive.owners(lake))
-            _label_spend(con, beside.spend.rows)
-            _fill(con, RULE_QUALITY, _quality(con))
-            con.execute("; ".join(told for table in MART_TABLES for told in _comments(table)))
-            con.commit()
-            for table in MART_TABLES:
-                place = bi / f"{table.name}.parquet"
-                temporary = place.with_name(f".{place.name}.{mark}")
-                exported.append((temporary, place))
-                target = f"'{_quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)"
-                con.execute(f"COPY {table.name} TO {target}")
-        exported.append((database, bi / "waste.duckdb"))
-        for temporary, place in exported:
-            temporary.replace(place)
-    finally:
-        for temporary, _ in exported:
-            temporary.unlink(missing_ok=True)
-        database.unlink(missing_ok=True)
-        database.with_name(database.name + ".wal").unlink(missing_ok=True)
+    with Publications.locked(bi) as publications:
+        now, wanted = stamps(lake), inputs(lake, beside)
+        base = MadeFrom.read(publications.current)
+        if base is not None and base.inputs == wanted:
+            base = None
+        facts = bi.with_name("mart") / "facts.duckdb"
+        if base is None and wanted == published_inputs(bi):
+            drop_database(facts)
+        being_written = facts.with_name(f".{facts.name}")
+        drop_database(being_written)
+        bring_up_to_date(lake, facts, now, _rules(), being_written)
+        with publications.building() as place:
+            if base is not None:
+                copied(publications.current / DATABASE, place / DATABASE)
+            _build(lake, facts, place, _facts(wanted, today), beside, base, now)
+            days = {day.isoformat(): stamp for day, stamp in now.items()}
+            names = beside.clusters.identity
+            MadeFrom(_rules(), wanted, names, days, _signature(place)).write(place)
+            publications.put_in_place(place)
 
 
-def _view(con: duckdb.DuckDBPyConnection, name: str, lake: Lake, table: Table) -> None:
-    parts = lake.parts(table)
-    if not parts:
-        con.execute(f"CREATE TEMP TABLE {name} ({_columns(table)}, day DATE)")
-        return
-    listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
+def _facts(wanted: str, today: date) -> dict[str, str]:
+    """The rows of `meta`; equal publications have equal ids."""
+    return {
+        "schema_version": str(SCHEMA_VERSION),
+        "publication": hashlib.sha256(f"{wanted} {today}".encode()).hexdigest()[:16],
+        "published_on": today.isoformat(),
+        "inputs": wanted,
+        "money": "USD at the API's list price of the day, also for subscribers",
+    }
+
+
+def _build(
+    lake: Lake,
+    facts: Path,
+    place: Path,
+    told: Mapping[str, str],
+    beside: Beside,
+    base: MadeFrom | None,
+    now: Stamps,
+) -> None:
+    """Write all tables of a publication into `place`, where a copy of its base may lie."""
+    with opened(place / DATABASE) as con:
+        con.execute(f"ATTACH '{quoted(facts)}' AS by_day (READ_ONLY)")
+        for name in FACTS:
+            con.execute(f"CREATE TEMP VIEW {name} AS FROM by_day.{name}")
+        con.execute(_SHOWN_PROJECT)
+        con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
+        con.executemany("INSERT INTO facts VALUES (?, ?)", list(told.items()))
+        _cluster_names(con, beside.clusters)
+        cut = date.min if base is None else first_of(differing(base.stamps, now))
+        names_changed = base is None or base.names != beside.clusters.identity
+        for name in _BY_DAY:
+            view(con, name, lake, SOURCES[name], [day for day in now if day >= cut])
+        con.begin()
+        if base is None:
+            con.execute("; ".join(part for table in MART_TABLES for part in _definition(table)))
+        _tables_of_days(con, cut, date.min if names_changed else cut)
+        _tables_of_all(con, beside, archive.owners(lake))
+        con.commit()
+        for table in MART_TABLES:
+            _export(con, table, place / f"{table.name}.parquet", told)
+
+
+def _tables_of_days(con: duckdb.DuckDBPyConnection, cut: date, cut_clusters: date) -> None:
+    """Write what goes by day, from the days `cut` on."""
     con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
-        "hive_partitioning = true, hive_types = {'day': DATE})"
+        f"SET VARIABLE cut = DATE '{cut}'; SET VARIABLE cut_clusters = DATE '{cut_clusters}'"
+    )
+    for table in DAY_TABLES:
+        first = cut_clusters if table is CLUSTER_DAYS else cut
+        con.execute(f"DELETE FROM {table.name} WHERE day >= DATE '{first}'")
+    _run(con, "days.sql")
+
+
+def _tables_of_all(
+    con: duckdb.DuckDBPyConnection, beside: Beside, owners: Mapping[str, archive.Owner]
+) -> None:
+    """Write what tells of all days together."""
+    for table in WHOLE_TABLES:
+        con.execute(f"DELETE FROM {table.name}")
+    for script in _OF_ALL:
+        _run(con, script)
+    _fill(con, FAULT_SHARES, fault_shares(con.execute("FROM session_faults").fetchall()))
+    ranked, tracked = remedies(con, beside.applied, names=beside.names)
+    _fill(con, REMEDIES, ranked)
+    _fill(con, REMEDY_TRACKING, tracked)
+    _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
+    _session_owners(con, owners)
+    _label_spend(con, beside.spend.rows)
+    _fill(con, RULE_QUALITY, _quality(con))
+
+
+def _run(con: duckdb.DuckDBPyConnection, script: str) -> None:
+    con.execute(files("waste_assets.mart").joinpath(script).read_text("utf-8"))
+
+
+def _export(
+    con: duckdb.DuckDBPyConnection, table: Table, place: Path, told: Mapping[str, str]
+) -> None:
+    """Write the Parquet twin of a table: it says of which publication it is."""
+    notes = ", ".join(f"{key}: '{told[key]}'" for key in ("publication", "schema_version"))
+    con.execute(
+        f"COPY {table.name} TO '{quoted(place)}' "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{notes}}})"
     )
 
 
 def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:
     con.execute(
         "CREATE TEMP TABLE cluster_names "
-        "(cluster_id VARCHAR, fingerprint_id VARCHAR, shown_id VARCHAR); "
+        "(own_id VARCHAR, fingerprint_id VARCHAR, shown_id VARCHAR); "
         "CREATE TEMP TABLE cluster_titles "
         "(cluster_id VARCHAR, title VARCHAR, summary VARCHAR, given_by VARCHAR)"
     )
@@ -194,10 +293,14 @@ def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:
         con.executemany("INSERT INTO cluster_titles VALUES (?, ?, ?, ?)", told)
     shown = "true" if names.show_examples else "false"
     con.execute("INSERT INTO facts VALUES ('show_examples', ?)", [shown])
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW clustered AS "
+        "SELECT coalesce(n.shown_id, f.own_id) AS cluster_id, f.* "
+        "FROM by_day.clustered AS f LEFT JOIN cluster_names AS n USING (own_id, fingerprint_id)"
+    )
 
 
 def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    con.execute(f"CREATE TABLE {table.name} ({_columns(table)})")
     if rows:
         # In one statement: one a row takes ten times as long.
         places = f"({', '.join('?' * len(table.columns))})"
@@ -207,7 +310,6 @@ def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[s
 
 def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive.Owner]) -> None:
     """Of the sessions that have used anything."""
-    con.execute(f"CREATE TABLE {SESSION_OWNERS.name} ({_columns(SESSION_OWNERS)})")
     rows = [(session, *owner) for session, owner in sorted(owners.items())]
     con.execute(
         f"INSERT INTO {SESSION_OWNERS.name} "
@@ -219,12 +321,11 @@ def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive
 
 
 def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
-    con.execute(f"CREATE TABLE {LABEL_SPEND.name} ({_columns(LABEL_SPEND)})")
     if rows:
         # Whole columns at once: a row at a time takes minutes where there are many.
-        lists = ", ".join(f"unnest(?::{_SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", columns)
+        lists = ", ".join(f"unnest(?::{SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
+        told = [list(column) for column in zip(*rows, strict=True)]
+        con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", told)
 
 
 def _quality(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -234,30 +335,9 @@ def _quality(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return rule_quality(sample, published)
 
 
-#: Not by way of Arrow: DuckDB would import pandas for that.
-_SQL_TYPES = {
-    pa.string(): "VARCHAR",
-    pa.list_(pa.string()): "VARCHAR[]",
-    pa.bool_(): "BOOLEAN",
-    pa.int16(): "SMALLINT",
-    pa.int32(): "INTEGER",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.date32(): "DATE",
-    TIMESTAMP: "TIMESTAMPTZ",
-}
-
-
-def _columns(table: Table) -> str:
-    return ", ".join(f"{column.name} {_SQL_TYPES[column.type]}" for column in table.columns)
-
-
-def _comments(table: Table) -> Iterator[str]:
-    yield f"COMMENT ON TABLE {table.name} IS '{_quoted(table.description)}'"
+def _definition(table: Table) -> Iterator[str]:
+    yield f"CREATE TABLE {table.name} ({columns(table)})"
+    yield f"COMMENT ON TABLE {table.name} IS '{quoted(table.description)}'"
     for column in table.columns:
         text = column.description + (f" [{column.unit}]" if column.unit else "")
-        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS '{_quoted(text)}'"
-
-
-def _quoted(value: object) -> str:
-    return str(value).replace("'", "''")
+        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS '{quoted(text)}'"

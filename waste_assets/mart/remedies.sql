@@ -1,9 +1,7 @@
 -- What remedies and their tracking are made of, in Python.
 --
--- Reads   tool_calls                              (a view over the lake)
---         usage, session_usage, shown_project     (mart.sql)
---         flags, owned                            (waste.sql)
---         clustered                               (clusters.sql)
+-- Reads   usage, owned, clustered, called         (the facts of days)
+--         session_usage, flags, shown_project
 -- Makes   findings, session_spans, project_facts, hour_cache
 
 -- Each flag with what it owns, and its part of the rest of responses that held nothing but wasted
@@ -82,38 +80,10 @@ ORDER BY s.session_id;
 
 -- What the calls that went well show of the projects.
 CREATE TEMP TABLE project_facts AS
-WITH wanted AS (SELECT DISTINCT project FROM usage WHERE project IS NOT NULL),
-called AS (
-    SELECT t.project, t.tool_name, replace(t.target, '\', '/') AS target
-    FROM tool_calls AS t
-    JOIN wanted USING (project)
-    WHERE t.outcome = 'ok' AND t.tool_name IN ('Bash', 'Read', 'Edit', 'Write')
-),
-told AS (
-    SELECT
-        project,
-        'manager' AS kind,
-        regexp_extract(
-            target,
-            '(?:^|[;&|]\s*)(npm|pnpm|yarn|bun|uv|poetry|pip3?)\s+'
-            '(?:install|i|add|run|test|sync|exec|ci)\b',
-            1
-        ) AS name
-    FROM called
-    WHERE tool_name = 'Bash'
-    UNION ALL
-    SELECT
-        project,
-        'folder',
-        split_part(substr(target, length(project) + 2), '/', 1)
-    FROM called
-    WHERE tool_name <> 'Bash'
-        AND starts_with(target, replace(project, '\', '/') || '/')
-        AND contains(substr(target, length(project) + 2), '/')
-)
-SELECT shown_project(project) AS project, kind, name, count(*) AS uses
-FROM told
-WHERE regexp_full_match(name, '[A-Za-z0-9][\w.-]{0,39}')
+WITH wanted AS (SELECT DISTINCT project FROM usage WHERE project IS NOT NULL)
+SELECT shown_project(project) AS project, kind, name, sum(uses)::BIGINT AS uses
+FROM called
+JOIN wanted USING (project)
 GROUP BY ALL
 UNION ALL
 SELECT

@@ -72,6 +72,10 @@ SESSION_USAGE = Table(
         *_COUNTS,
         *_TOKENS,
         _USD,
+        _count("subagent_responses", "Of the responses, those of subagents."),
+        _usd(
+            "subagent_usd", "Of `usd`, what these cost; NULL: there is none, or none has a price."
+        ),
     ),
     ("session_id",),
 )
@@ -98,6 +102,11 @@ COVERAGE = Table(
         Column("quarantined_lines", pa.int64(), "Lines set aside.", nullable=False),
         Column("files", pa.int64(), "Files archived beside transcripts.", nullable=False),
         *_COUNTS,
+        _count("sessions", "Sessions with responses of the day."),
+        _count("labeled_by_rules", "Of what had to be judged: the label in force is the rules'."),
+        _count("labeled_by_model", "Of it: the model's."),
+        _count("labeled_by_people", "Of it: a person's."),
+        _count("labeled_by_nobody", "Of it: there is none; what this machine made up is none."),
     ),
     ("day",),
 )
@@ -159,6 +168,30 @@ SESSION_WASTE = Table(
         *_WASTE,
     ),
     ("session_id", "category"),
+)
+TOKEN_LEDGER_DAILY = Table(
+    "token_ledger_daily",
+    "Who owns the tokens of each kind, by day: they add up to `daily_usage`, by kind and in all. "
+    "Kinds of which a category owns nothing are left out.",
+    (
+        _DAY,
+        _CATEGORY,
+        Column(
+            "token_kind",
+            pa.string(),
+            "input, write_5m, write_1h, read, output, or other: searches and what is billed beyond "
+            "the five, always of productive.",
+            nullable=False,
+        ),
+        _count(
+            "tokens",
+            "Tokens owned; of other, `billed_extra_tokens`. Those of cache_write were paid for "
+            "again, and it owns of their price what is above that of a read, or of plain input.",
+            "tokens",
+        ),
+        _usd("usd", "What they cost, candidates included; NULL: nothing has a price."),
+    ),
+    ("day", "category", "token_kind"),
 )
 FLAGS = Table(
     "flags",
@@ -627,6 +660,7 @@ MART_TABLES = (
     SESSION_OWNERS,
     DAILY_WASTE,
     SESSION_WASTE,
+    TOKEN_LEDGER_DAILY,
     FLAGS,
     LABELS,
     WASTE_JUDGED,
@@ -647,3 +681,20 @@ MART_TABLES = (
     LABEL_SPEND,
     META,
 )
+#: Those that are told day by day, in the order of days: a publication writes them anew from the
+#: first day on that has changed, and leaves what stands before it.
+DAY_TABLES = (
+    DAILY_USAGE,
+    DAILY_WASTE,
+    TOKEN_LEDGER_DAILY,
+    FLAGS,
+    LABELS,
+    WASTE_JUDGED,
+    FAILURES,
+    CLUSTER_DAYS,
+    CACHE_REBUILDS,
+    CACHE_ECONOMICS,
+    COVERAGE,
+)
+#: Those that say something of all days together, and are told anew each time.
+WHOLE_TABLES = tuple(table for table in MART_TABLES if table not in DAY_TABLES)

@@ -1,8 +1,7 @@
 -- Tokens per character by model, week and kind of text, and what another tokenizer would change.
 --
--- Reads   text_sizes   (a view over the lake)
---         usage        (mart.sql)
--- Makes   tokenizer_drift, tokenizer_switch
+-- Reads   texts, usage   (the facts of days)
+-- Fills   tokenizer_drift, tokenizer_switch
 --
 -- Only blocks whose size the provider counted by themselves are looked at. The ratio of sums is
 -- the estimate; its error follows from how far each session's blocks are from it, as blocks of one
@@ -27,7 +26,7 @@ SELECT
     sum(blocks)::BIGINT AS blocks,
     sum(tokens)::BIGINT AS tokens,
     sum(chars)::BIGINT AS chars
-FROM text_sizes
+FROM texts
 WHERE blocks > 0
 GROUP BY ALL;
 
@@ -65,7 +64,7 @@ SELECT
     END AS margin
 FROM sums;
 
-CREATE TABLE tokenizer_drift AS
+INSERT INTO tokenizer_drift
 SELECT
     model,
     week,
@@ -84,7 +83,7 @@ ORDER BY model, week, text_kind;
 
 -- What the sessions of the last thirty days would have cost with the tokenizer of another model,
 -- at unchanged prices: their mix of texts, each kind scaled by the ratio of the two tokenizers.
-CREATE TABLE tokenizer_switch AS
+INSERT INTO tokenizer_switch
 WITH spent AS (
     SELECT model, sum(usd)::DOUBLE AS usd
     FROM usage
@@ -93,7 +92,7 @@ WITH spent AS (
 ),
 mix AS (
     SELECT model, text_kind, sum(all_tokens)::BIGINT AS tokens
-    FROM text_sizes
+    FROM texts
     WHERE day > (SELECT max(day) FROM usage) - 30
     GROUP BY model, text_kind
 ),

@@ -4,6 +4,6 @@ Texts that leave the machine or enter the BI tables go through here first, whole
 cut before may begin or end in the middle of a secret, where nothing marks it as one.
 """
 
-from waste_assets.redaction.redact import redact, redact_all
+from waste_assets.redaction.redact import redact, redact_all, without_secrets
 
-__all__ = ["redact", "redact_all"]
+__all__ = ["redact", "redact_all", "without_secrets"]

@@ -16,6 +16,12 @@ def redact(text: str) -> str:
 
     A text without secrets comes back as it is, and what was redacted once does not change again.
     """
+    text = without_secrets(text)
+    return _apply(people.RULES, text, text.lower())
+
+
+def without_secrets(text: str) -> str:
+    """The text with a marker for each secret; people and their directories stay in it."""
     # A marker may lay open what its secret hid, a second one on its other side for instance.
     for _ in range(_MOST_ROUNDS):
         lowered = text.lower()
@@ -23,7 +29,7 @@ def redact(text: str) -> str:
         if new == text:
             break
         text = new
-    return _apply(people.RULES, text, lowered)
+    return text
 
 
 def redact_all(texts: Iterable[str | None]) -> list[str | None]:

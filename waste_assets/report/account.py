@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from waste_assets.detectors.registry import detectors
+from waste_assets.report.judged import judged
 from waste_assets.report.rows import rows as _rows
 
 TOKENS = ("input", "write_5m", "write_1h", "read", "output")
@@ -29,7 +30,7 @@ def account(bi: Path) -> dict[str, Any]:
 
     Returns:
         `totals`, `coverage`, `by_day`, `by_project`, `by_model` (lists of rows, the last two by
-        falling price) and `reconciliation`; `waste` (see `_waste`), `labels` (see `_labels`),
+        falling price) and `reconciliation`; `waste` (see `_waste`), `labels` (see `judged`),
         `rule_quality`, `change_first` (see `change_first`), `failures` and `cache`. Tokens are
         integers, money is in USD, NULL where no response has a price; shares are of 1.
 
@@ -41,7 +42,7 @@ def account(bi: Path) -> dict[str, Any]:
             "totals": _rows(con, f"SELECT {_SUMS} FROM daily_usage")[0],
             "waste": _waste(con),
             "change_first": change_first(con, _FIRST),
-            "labels": _labels(con),
+            "labels": judged(con),
             "rule_quality": _rows(con, "FROM rule_quality"),
             "failures": {
                 "calls": _rows(con, "SELECT sum(calls)::BIGINT AS calls FROM failures")[0]["calls"]
@@ -91,33 +92,6 @@ def _waste(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ],
         "by_category": categories,
     }
-
-
-def _labels(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """What was judged by whom, and waste by rules alone beside waste with judgements.
-
-    `by_task` has a row for each task, labeler and status; of synthetic answers apart.
-    """
-    return {
-        "by_task": _rows(con, _BY_TASK),
-        "waste": _rows(con, f"SELECT category, {_BOTH} FROM waste_judged {_OF_WASTE}"),
-    }
-
-
-_BY_TASK = """
-SELECT
-    task, labeler_kind, status, synthetic, count(*) AS subjects,
-    count(*) FILTER (in_force) AS in_force, sum(calls)::BIGINT AS calls
-FROM labels
-GROUP BY ALL
-ORDER BY ALL
-"""
-_BOTH = ", ".join(
-    f"sum({prefix}usd_{name}) AS {prefix}usd_{name}"
-    for name in ("direct", "avoidable", "candidate")
-    for prefix in ("rules_", "")
-)
-_OF_WASTE = "WHERE category <> 'productive' GROUP BY category ORDER BY category"
 
 
 def _amounts(rows: list[dict[str, Any]], spent: float) -> dict[str, Any]:

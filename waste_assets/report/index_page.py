@@ -7,7 +7,7 @@ from typing import Any
 
 from waste_assets.clusters.remedies.failures import OTHER
 from waste_assets.clusters.remedies.rules import BY_RULE
-from waste_assets.report import shown, terminal
+from waste_assets.report import judged, shown, terminal
 from waste_assets.report.charts import Chart, Column, Part, stacked
 from waste_assets.report.overview import PARTS
 from waste_assets.report.render import file_name, in_words, page, part, round_usd
@@ -49,6 +49,10 @@ def index_page(told: dict[str, Any], inputs: str, zone: tzinfo) -> str:
             ),
             "trend_chart": _trend(told["trend"]),
             "failures_told": " ".join(terminal.failures(told["failures"])),
+            "judged_told": judged.sentence(told["labels"]),
+            "judges": judged.judges(told["labels"]),
+            "judged_waste": judged.changed(told["labels"]),
+            "rule_quality": [row for row in told["rule_quality"] if row["sampled_responses"]],
             "sessions": [
                 row
                 | {

@@ -74,6 +74,7 @@ def _environment(zone: tzinfo) -> jinja2.Environment:
         "duration": shown.duration,
         "place": lambda value: f"{value:.2f}".rstrip("0").rstrip("."),
         "day": in_words,
+        "short_day": in_few_words,
         "moment": moment,
         "time_of_day": lambda micros: f"{datetime.fromtimestamp(micros / 1e6, zone):%H:%M:%S}",
     }
@@ -112,6 +113,12 @@ def in_words(value: str | date) -> str:
     """A day as people write it."""
     day = date.fromisoformat(value) if isinstance(value, str) else value
     return f"{day.day} {day:%B %Y}"
+
+
+def in_few_words(value: str | date) -> str:
+    """A day as a column of a table has room for it."""
+    day = date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{day.day} {day:%b %Y}"
 
 
 def part(key: str, name: str, value: float, of: float) -> dict[str, Any]:

@@ -12,7 +12,13 @@ import duckdb
 
 from waste_assets.faults import Fault
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.tables import PARSED_TURNS, TOKEN_LEDGER, TOOL_CALLS, Table
+from waste_assets.lake.tables import (
+    JUDGED_LEDGER,
+    PARSED_TURNS,
+    TOKEN_LEDGER,
+    TOOL_CALLS,
+    Table,
+)
 from waste_assets.report.categories import categories
 from waste_assets.report.rows import rows
 from waste_assets.transcripts.facts import TARGET_CHARS
@@ -74,7 +80,7 @@ def told_sessions(lake: Lake, bi: Path, session_ids: Sequence[str]) -> dict[str,
         ]})  # fmt: skip
         heads = rows(con, _HEADS)
         days = _days(con)
-        for table in (PARSED_TURNS, TOKEN_LEDGER, TOOL_CALLS):
+        for table in (PARSED_TURNS, TOKEN_LEDGER, JUDGED_LEDGER, TOOL_CALLS):
             _view(con, lake, table, days)
         turns = _by_session(rows(con, _TURNS))
         flags = _by_session(rows(con, _FLAGS))
@@ -122,8 +128,16 @@ FROM session_usage
 JOIN asked USING (session_id)
 ORDER BY session_id
 """
+# The ledger with judgements, where there are any: as the publication counts.
 _TURNS = """
-WITH owned AS (
+WITH in_force AS (
+    SELECT response_id, category, usd, usd_avoidable, usd_candidate
+    FROM token_ledger
+    ANTI JOIN judged_ledger USING (response_id)
+    UNION ALL
+    SELECT response_id, category, usd, usd_avoidable, usd_candidate FROM judged_ledger
+),
+owned AS (
     SELECT
         response_id,
         list(
@@ -136,7 +150,7 @@ WITH owned AS (
             }
             ORDER BY category
         ) FILTER (usd > 0 OR usd_avoidable > 0) AS owners
-    FROM token_ledger
+    FROM in_force
     GROUP BY response_id
 ),
 called AS (
@@ -159,7 +173,7 @@ ORDER BY t.session_id, t.ts, t.response_id
 """
 _FLAGS = """
 SELECT
-    session_id, flag_id, category, rule, tier, cause, fault, evidence, response_id, agent,
+    session_id, flag_id, category, rule, tier, basis, cause, fault, evidence, response_id, agent,
     tool_name, target, transcript, line_no, tokens, usd_direct, usd_avoidable, usd_owned
 FROM flags
 JOIN asked USING (session_id)

@@ -92,10 +92,11 @@ def _flags(console: Console, flags: list[dict[str, Any]]) -> None:
     console.print(head, style="bold")
     for flag in shown:
         turn = f", turn {flag['turn']}" if flag["turn"] else ""
+        judged = ", judged" if flag["basis"] == "judged" else ""
         _line(
             console,
             f"{fine_usd(flag['usd_avoidable'])} {flag['category']}/{flag['rule']}, "
-            f"{flag['tier']}{turn}: {flag['evidence']}",
+            f"{flag['tier']}{judged}{turn}: {flag['evidence']}",
         )
         # To be copied: never broken.
         place = inert(f"{flag['transcript']}:{flag['line_no']}")

@@ -6,23 +6,18 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from waste_assets.inert import without_controls
 from waste_assets.redaction import redact
 
 #: Longer texts are cut; `waste-assets show` has the whole line.
 _CHARS = 400
-# What a terminal or a browser would obey, or hide: control characters, marks that turn the
-# direction of what follows, characters without width, halves of a pair. The joiners of emoji stay.
-_ACTING = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
-)
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 
 @lru_cache(maxsize=8192)
 def inert(text: str) -> str:
     """A text on one line, without secrets, with `�` for each character that would act."""
-    line = _BLANKS.sub(" ", _ACTING.sub("\ufffd", redact(text))).strip()
+    line = _BLANKS.sub(" ", without_controls(redact(text))).strip()
     return shortened(line, _CHARS)
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from waste_assets.report.judged import sentence
 from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
 from waste_assets.transcripts.names import short_name
 
@@ -24,22 +25,18 @@ _OTHERS_SHOWN = 5
 _CHANGE_FIRST = "To change first"
 #: Where a change goes, of those that are told whole.
 _PLACES = {"claude_md": "CLAUDE.md: "}
+#: All; categories with waste, and advice that takes one line; no advice.
+_BREVITIES = (0, 1, 2)
+_BRIEFLY_MORE = "More: waste-assets report, usage, remedies, ui; all of it with audit --json."
 _MORE = "More: waste-assets report, usage, detectors, ui, show PLACE; all of it with audit --json."
 
 
 def print_account(told: dict[str, Any], console: Console) -> None:
     """Print the story: what was wasted, what to change, what it rests on."""
-    width = console.width
-    parts = [[*_wrapped(headline(told), width), *_wrapped(warnings(told), width)]]
-    if told["totals"]["responses"]:
-        parts.append(categories(told["waste"]["by_category"]))
-        parts.append(change_first(told["change_first"], width))
-        parts.append([*failures(told["failures"]), *cache(told["cache"])])
-    else:
-        parts.append([])
-    parts[-1] += [*sentences(told), *checks(told["checks"]["failed"], width), _MORE]
-    parts[-1] = _wrapped(parts[-1], width)
-    parts = [part for part in parts if part]
+    for brevity in _BREVITIES:
+        parts = _story(told, console.width, brevity)
+        if sum(map(len, parts)) <= _PAGE:
+            break
     # Empty lines between the parts, while there is room for them: the first ones first.
     room = _PAGE - sum(map(len, parts))
     for number, part in enumerate(parts):
@@ -48,6 +45,26 @@ def print_account(told: dict[str, Any], console: Console) -> None:
         for line in part:
             style = "bold" if part[0] is line and _is_head(line) else None
             console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def _story(told: dict[str, Any], width: int, brevity: int) -> list[list[str]]:
+    """The parts of the story in lines; a narrow window has no room for all of it."""
+    parts = [[*_wrapped(headline(told), width), *_wrapped(warnings(told), width)]]
+    if told["totals"]["responses"]:
+        wasted = told["waste"]["by_category"]
+        if brevity:
+            wasted = [row for row in wasted if row["usd_avoidable"] > 0]
+        parts.append(categories(wasted))
+        parts.append(change_first(told["change_first"], width, brevity))
+        labels = sentence(told["labels"])
+        parts.append([*([labels] if labels else []), *failures(told["failures"])])
+        parts[-1] += cache(told["cache"])
+    else:
+        parts.append([])
+    parts[-1] += [*sentences(told), *checks(told["checks"]["failed"], width)]
+    parts[-1].append(_MORE if not brevity else _BRIEFLY_MORE)
+    parts[-1] = _wrapped(parts[-1], width)
+    return [part for part in parts if part]
 
 
 def print_usage(told: dict[str, Any], console: Console) -> None:
@@ -83,6 +100,11 @@ def warnings(told: dict[str, Any]) -> list[str]:
     lines += told.get("alerts_not_sent", ())
     warning = told.get("retention", {}).get("warning")
     lines += [warning] if warning else []
+    if misdated := told["files"].get("misdated"):
+        lines.append(
+            f"Not archived: lines of {counted(misdated, 'file')} that are dated before Claude Code "
+            "or after today. Keep the files: the clock was wrong, or the line is damaged."
+        )
     unreadable = told["files"]["unreadable"]
     lines += [f"Not read: {path} ({reason})." for path, reason in unreadable[:3]]
     if len(unreadable) > 3:
@@ -115,7 +137,7 @@ def categories(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def change_first(rows: Sequence[dict[str, Any]], width: int) -> list[str]:
+def change_first(rows: Sequence[dict[str, Any]], width: int, brevity: int = 0) -> list[str]:
     """What to change first: what it is, where to see it, and what to do about it."""
     if not rows:
         return []
@@ -125,8 +147,13 @@ def change_first(rows: Sequence[dict[str, Any]], width: int) -> list[str]:
         start = f"{number}. {amount}: {row['what']}"
         times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
         whole = f"{start} ({times}: show {short_name(row['example'])})"
-        lines.append(whole if len(whole) <= width else f"{start} ({times})")
-        lines += wrap(f"   {_change(row, width - 3)}", width, subsequent_indent="   ")
+        advice = wrap(f"   {_change(row, width - 3)}", width, subsequent_indent="   ")
+        if brevity:
+            lines.append(f"{start} ({times})" if len(f"{start} ({times})") <= width else start)
+            lines += advice if len(advice) == 1 and brevity == 1 else []
+        else:
+            lines.append(whole if len(whole) <= width else f"{start} ({times})")
+            lines += advice
     return lines
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.store import LabelStore
+from waste_assets.lake.in_use import in_use
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.place import lake_of
 from waste_assets.lake.state import State
@@ -63,6 +64,12 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
         return DetectorSettings(self.prefix_budget, self.result_cap)
 
     @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DataRoot"]:
+        """For as long as a run, or a step of one, is at work there."""
+        with in_use(self.root):
+            yield self
+
+    @contextmanager
     def label_store(self) -> Iterator[LabelStore]:
         """The questions and answers of the state database."""
         state = self.state()
@@ -83,13 +90,16 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
         try:
             file = Path(self.labels_file) if self.labels_file else self.root / LABELS_FILE
             store, judge = LabelStore(state), haiku or Haiku()
+            send = None
+            if run_id is not None and judge.why_off is None:
+                send = judge.sender(self.lake, store, run_id)
             yield Labelling.of(
                 state,
                 file,
                 self.audit_sample,
                 judge=judge.judge,
                 answers=store,
-                send=judge.sender(self.lake, store, run_id) if run_id else None,
+                send=send,
                 is_synthetic=judge.is_synthetic,
             )
         finally:

@@ -37,6 +37,8 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
 
+from waste_assets.privacy import keep_private
+
 _INDEX = "index"
 _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 #: Databases that are kept open.
@@ -53,6 +55,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         os.environ.setdefault(BATCH_VARIABLE, BATCH_SIZE)
+        # Every process of Dagster's that writes below its home opens this first or soon.
+        keep_private()
         self._engines: dict[str, sa.Engine] = {}
         self._open: dict[str, sa.Connection] = {}
         self._tables: set[str] = set()

@@ -76,8 +76,16 @@ class Haiku(dg.ConfigurableResource["Haiku"]):
         """What a run may spend."""
         return Budget(self.run or run_id, self.max_usd, self.month_usd)
 
-    def ask(self, store: LabelStore, questions: Iterable[Question], run_id: str) -> Asked | None:
+    def ask(
+        self,
+        store: LabelStore,
+        questions: Iterable[Question],
+        run_id: str,
+        about: str = "days",
+    ) -> Asked | None:
         """Send what is new of the questions; None where nothing is to be sent at all.
+
+        `about`: see `labels.asking.ask`.
 
         Raises:
             Fault: the judge cannot be asked with these settings.
@@ -94,6 +102,7 @@ class Haiku(dg.ConfigurableResource["Haiku"]):
                 self.budget(run_id),
                 datetime.now(UTC),
                 direct_below=self.direct_below,
+                about=about,
             )
         finally:
             client.close()

@@ -108,9 +108,10 @@ def page(c: Thread, rng: Random) -> None:
 
 def run_tests(c: Thread, rng: Random, name: str | None = None, *, red: bool = False) -> None:
     """Run the tests of one area."""
+    tests = name or area(rng)
     c.bash(
-        f"pytest -q tests/test_{name or area(rng)}.py",
-        "Exit code 1\n" + c.session.filler.log(size(rng, 500, spread=0.4)) if red else "",
+        f"pytest -q tests/test_{tests}.py",
+        "Exit code 1\n" + c.session.filler.red(size(rng, 500, spread=0.4), tests) if red else "",
         tokens=None if red else size(rng, 300),
         is_error=red,
         seconds=rng.uniform(2, 30),

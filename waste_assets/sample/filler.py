@@ -43,6 +43,13 @@ _LOG = (
     "src/{n}/{v}_{m}.py:{k}: unused name '{a}_{n}'",
     "WARN {n}: {m} {k} is {a}, trying again",
 )
+_RED = (
+    ("AssertionError", "assert 3 == 4"),
+    ("TypeError", "unsupported operand type(s) for -: 'NoneType' and 'int'"),
+    ("AttributeError", "'NoneType' object has no attribute 'amount'"),
+    ("KeyError", "'receipt'"),
+    ("ValueError", "time data '31/10/26' does not match format '%Y-%m-%d'"),
+)
 _POOL_SIZE = 4_096
 
 
@@ -85,6 +92,18 @@ class Filler:
     def log(self, tokens: int) -> str:
         """Output of a command, exactly `tokens` tokens long."""
         return self._cut("log", "\n", tokens)
+
+    def red(self, tokens: int, tests: str) -> str:
+        """What a test runner prints of red tests, exactly `tokens` tokens long."""
+        told = self.log(tokens)
+        kind, said = _RED[tokens % len(_RED)]
+        end = f"E   {kind}: {said}\nFAILED tests/test_{tests}.py::test_all - {kind}: {said}"
+        room = len(told) - len(end) - 2
+        if room < 0:
+            return told
+        # Whole lines, and the rest of the room in dots, as a runner prints them.
+        lines = told[:room].rpartition("\n")[0]
+        return f"{lines}\n{'.' * (room - len(lines))}\n{end}"
 
     def code(self, tokens: int) -> str:
         """Source code, exactly `tokens` tokens long."""

@@ -180,7 +180,7 @@ def red_again(c: Conversation, rng: Random) -> None:
     path, tests = new_path(c, rng), f"{area(rng)}_{_number(rng)}"
     c.read(path, size(rng, 900))
     command = f"pytest -q tests/test_{tests}.py"
-    told = "Exit code 1\n" + c.session.filler.log(size(rng, 500, spread=0.4))
+    told = "Exit code 1\n" + c.session.filler.red(size(rng, 500, spread=0.4), tests)
     for _ in range(2):
         c.bash(command, told, is_error=True, seconds=rng.uniform(2, 20))
     _wasted(c, "retry_error", "red_again")

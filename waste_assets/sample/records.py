@@ -3,6 +3,7 @@
 from typing import Any, Literal, Self
 
 from waste_assets.sample.attachments import Attachments
+from waste_assets.sample.blocks import Call
 from waste_assets.sample.clock import iso
 from waste_assets.sample.rates import usd
 from waste_assets.sample.tokens import tokens_of
@@ -59,6 +60,12 @@ class Records(Attachments):
         if content is not None:
             record["content"] = content
         self._record(record)
+        return self
+
+    def progress(self, kind: str, call: Call, **told: Any) -> Self:
+        """`progress`, as versions before 2.1.9x wrote it while a call ran: `hook_progress`, …"""
+        data = {"type": kind, **told}
+        self._chain("progress", {"data": data, "toolUseID": call.id, "parentToolUseID": call.id})
         return self
 
     def pr_link(self, number: int = 12, repository: str = "example/shop") -> Self:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
@@ -31,10 +31,10 @@ from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.lines import (
-    SETTLED_SECONDS,
     Piece,
     Reading,
     Unreadable,
+    is_settled,
     read_pieces,
     read_whole,
 )
@@ -176,7 +176,7 @@ def changed_files(files: Iterable[SourceFile], catalog: dict[str, CatalogEntry])
         entry = catalog.get(file.path)
         if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
             changed.add(file.path)
-        elif entry.pending_bytes and time.time() - file.mtime_ns / 1e9 > SETTLED_SECONDS:
+        elif entry.pending_bytes and is_settled(file.mtime_ns / 1e9):
             # Its last line was still being written, and now will not be finished.
             changed.add(file.path)
     return changed
@@ -446,7 +446,7 @@ class _Update:
         data = read_whole(file, self._opened)
         day = self._session_days.get(file.session)
         if day is None:
-            day = self._calendar.day_at(_moment(file.mtime_ns))
+            day = self._calendar.day_of_file(file.mtime_ns)
         reading.session = file.session
         offsets = np.array([0, len(data)], dtype=np.int64)
         kind = _file_type(file.transcript)
@@ -780,7 +780,3 @@ def _file_type(transcript: str) -> str:
     if "/tool-results/" in transcript:
         return "tool-result"
     return "workflow"
-
-
-def _moment(mtime_ns: int) -> datetime:
-    return datetime.fromtimestamp(mtime_ns / 1e9, UTC)

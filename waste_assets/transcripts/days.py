@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+#: Claude Code did not exist before; a time from before is of a clock that was wrong.
+FIRST_DAY = date(2025, 2, 1)
+#: Clocks may differ by so much, seconds.
+_AHEAD = 86_400
+
 
 class Calendar:
-    """Days of one time zone.
+    """Days of one time zone, from `FIRST_DAY` on: what is told of earlier ones lies on that one.
 
     Raises:
         ValueError: the zone is unknown.
@@ -30,7 +36,18 @@ class Calendar:
 
     def day_at(self, moment: datetime) -> date:
         """The day of a moment."""
-        return moment.astimezone(self.zone).date()
+        return max(moment.astimezone(self.zone).date(), FIRST_DAY)
+
+    def day_of_file(self, mtime_ns: int) -> date:
+        """The day on which a file was last written, by its time in nanoseconds since 1970.
+
+        A time that is still to come is as wrong as one from before the first day: what is in the
+        file would wait for it.
+        """
+        seconds = mtime_ns / 1e9
+        if not 0 <= seconds <= time.time() + _AHEAD:
+            return FIRST_DAY
+        return self.day_at(datetime.fromtimestamp(seconds, UTC))
 
     def _slow_day(self, minute: str) -> date:
         return self.day_at(datetime.fromisoformat(minute).replace(tzinfo=UTC))

@@ -124,11 +124,19 @@ def _depth_exceeds(text: str, limit: int) -> bool:
 
 
 def _without_surrogates(value: Any) -> Any:
-    """Text that can be written as UTF-8: lone surrogates become U+FFFD."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
-    return value
+    """The value with text that can be written as UTF-8: lone surrogates become U+FFFD."""
+    whole = [value]
+    # No recursion: what nests just within the limit is walked by callers that nest themselves.
+    waiting: list[Any] = [whole]
+    while waiting:
+        holder = waiting.pop()
+        if isinstance(holder, dict):
+            named = {_LONE_SURROGATE.sub("\ufffd", name): inner for name, inner in holder.items()}
+            holder.clear()
+            holder.update(named)
+        for key, inner in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            if isinstance(inner, str):
+                holder[key] = _LONE_SURROGATE.sub("\ufffd", inner)
+            elif isinstance(inner, list | dict):
+                waiting.append(inner)
+    return whole[0]

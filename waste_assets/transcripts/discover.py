@@ -17,6 +17,8 @@ _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _STANDARD = re.compile(rf"(?:^|/)({_SESSION}(?:\.jsonl|/.+)|agent-[^/]+\.(?:jsonl|meta\.json))$")
 #: What Claude Code writes beside a transcript and sweeps with it.
 _BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
+#: In the year 2262.
+_LAST_NS = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,8 @@ def _named(path: str, relative: str, size: int, mtime_ns: int, source: Source) -
         return None
     standard = _STANDARD.search(relative)
     transcript = standard[1] if standard else relative
+    # Some file systems keep times that no database takes.
+    mtime_ns = max(-_LAST_NS, min(mtime_ns, _LAST_NS))
     return SourceFile(path, transcript, is_lines, size, mtime_ns, source.owner, source.host)
 
 

@@ -7,16 +7,16 @@ several lines (copies, conversations, results and their calls) happens later, in
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from os.path import commonprefix
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import numpy as np
@@ -35,6 +35,7 @@ from waste_assets.lake.tables import (
     RAW_SESSIONS,
     Table,
 )
+from waste_assets.redaction import without_secrets
 from waste_assets.transcripts.archive import contents
 from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
@@ -49,13 +50,15 @@ from waste_assets.transcripts.records import (
     ToolInput,
     ToolUseResult,
     Usage,
+    count,
     fast_record,
     given,
+    known,
     tolerant,
 )
 
 #: Changed with every change of what is read from a line: older facts are read anew.
-RULES = "4"
+RULES = "5"
 _FROM, _RULES = "waste.from", "waste.rules"
 
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
@@ -112,8 +115,8 @@ _CALL_CHARS = _ERROR_CHARS = 1_000
 _RESULT_CHARS = 300
 #: What is kept of a call's target.
 TARGET_CHARS = 400
-#: No count in a transcript can mean more.
-_LIMIT = 2**53
+#: No time in a transcript can mean more, and no number of lines.
+_LIMIT, _LINES_LIMIT = 2**53, 2**31
 #: So many rows are turned into columns together.
 _PACKED_ROWS = 4_096
 #: The one kind of progress that holds records; a quick look spares taking the others apart.
@@ -286,14 +289,12 @@ class _Facts:
             if _says_nothing(kind, line):
                 counts.decoded += 1
                 continue
-            here = _Context(transcript, number, 0, ts, session, "main", project)
+            here = _Context(transcript, number, 0, ts, _name(session), "main", _name(project))
             try:
                 record = fast_record(line)
             except REFUSED:
-                self._refused(line, here, counts, path)
-            else:
-                self._record(record, here)
-                counts.decoded += 1
+                record = None
+            self._line(record, line, here, counts, path)
         self._pack()
 
     def read(self, transcript: str, file: SourceFile, project: str | None, piece: Piece) -> None:
@@ -314,12 +315,8 @@ class _Facts:
             if kind in _SPARED and _says_nothing(kind, piece.data[start:end]):
                 counts.decoded += 1
                 continue
-            here = _Context(transcript, number, 0, ts, session, "main", project)
-            if record is None:
-                self._refused(piece.data[start:end], here, counts, file.path)
-            else:
-                self._record(record, here)
-                counts.decoded += 1
+            here = _Context(transcript, number, 0, ts, _name(session), "main", _name(project))
+            self._line(record, piece.data[start:end], here, counts, file.path)
         self._pack()
 
     def _since(self, ts: int | None) -> int:
@@ -346,31 +343,48 @@ class _Facts:
             counts.add((transcript, c.path, c.lines, c.decoded, c.repaired, c.quarantined, c.files))
         return {table: self._rows[table.name].table() for table in LINE_TABLES}
 
-    def _refused(
-        self, line: bytes | memoryview, here: _Context, counts: _Counts, path: str
+    def _line(
+        self,
+        record: Record | None,
+        line: bytes | memoryview,
+        here: _Context,
+        counts: _Counts,
+        path: str,
     ) -> None:
-        """Take in a line that the fast decoder cannot read."""
+        """Take in a line: as a record where the fast decoder gave one, or set it aside."""
+        lengths = [len(rows) for rows in self._rows.values()]
         try:
-            decoded = decode(line)
-        except Quarantined as reason:
+            if record is not None:
+                self._record(record, here)
+            else:
+                counts.repaired += self._refused(line, here)
+        except (Quarantined, RecursionError) as error:
+            # Of a line that is set aside nothing counts.
+            for rows, length in zip(self._rows.values(), lengths, strict=True):
+                rows.cut(length)
+            reason = str(error) if isinstance(error, Quarantined) else "nested too deep"
             counts.quarantined += 1
             self._rows[QUARANTINED_LINES.name].add(
-                (here.transcript, here.line_no, path, str(reason), len(line))
+                (here.transcript, here.line_no, path, reason, len(line))
             )
-            return
-        counts.decoded += 1
-        counts.repaired += decoded.repaired
+        else:
+            counts.decoded += 1
+
+    def _refused(self, line: bytes | memoryview, here: _Context) -> bool:
+        """Take in a line that the fast decoder cannot read; whether it took a repair."""
+        decoded = decode(line)
         for part, value in enumerate(decoded.records):
             forgiven = tolerant(Record, value)
             if forgiven is not None:
                 here.part = part
                 self._record(forgiven, here)
+        return decoded.repaired
 
     def _record(self, record: Record, here: _Context) -> None:
         if record.sessionId:
-            here.session = record.sessionId
+            here.session = _name(record.sessionId)
         here.uuid = record.uuid
-        here.agent = self._agent(record)
+        here.agent = _name(self._agent(record))
         if record.type == "progress":
             self._progress(record, here)
             return
@@ -420,7 +434,7 @@ class _Facts:
         # The time is the line's own: a record from before midnight in a line from after it would
         # belong to a day that does not hold it.
         here.from_progress = True
-        here.agent = data.agentId or here.agent
+        here.agent = _name(data.agentId) or here.agent
         here.uuid = inner.uuid
         like = Record(
             type=inner.type,
@@ -454,9 +468,9 @@ class _Facts:
         is_copy: bool,
     ) -> None:
         creation = usage.cache_creation
-        written_5m = _count(creation.ephemeral_5m_input_tokens) if creation else 0
-        written_1h = _count(creation.ephemeral_1h_input_tokens) if creation else 0
-        total = max(_count(usage.cache_creation_input_tokens), written_5m + written_1h)
+        written_5m = count(creation.ephemeral_5m_input_tokens) if creation else 0
+        written_1h = count(creation.ephemeral_1h_input_tokens) if creation else 0
+        total = max(count(usage.cache_creation_input_tokens), written_5m + written_1h)
         iterations = usage.iterations or []
         tell = len(iterations) > 1 or any(i.type != "message" for i in iterations)
         details, server = usage.output_tokens_details, usage.server_tool_use
@@ -473,26 +487,26 @@ class _Facts:
                 here.part,
                 here.ts,
                 here.project,
-                message.model,
-                message.stop_reason,
+                _name(message.model),
+                _name(message.stop_reason),
                 bool(record.isSidechain),
                 is_copy,
                 here.from_progress,
-                _count(usage.input_tokens),
+                count(usage.input_tokens),
                 total - written_1h,
                 written_1h,
                 total == written_5m + written_1h,
-                _count(usage.cache_read_input_tokens),
-                _count(usage.output_tokens),
-                _sane(details.thinking_tokens) if details else None,
-                _count(server.web_search_requests) if server else 0,
-                usage.speed,
-                usage.inference_geo,
-                usage.service_tier,
+                count(usage.cache_read_input_tokens),
+                count(usage.output_tokens),
+                known(details.thinking_tokens) if details else None,
+                _small(server.web_search_requests) or 0 if server else 0,
+                _name(usage.speed),
+                _name(usage.inference_geo),
+                _name(usage.service_tier),
                 msgspec.json.encode(iterations).decode() if tell else None,
-                record.effort,
+                _name(record.effort),
                 _miss_reason(message),
-                record.version,
+                _name(record.version),
             )
         )
 
@@ -506,7 +520,7 @@ class _Facts:
                 len(raw),
                 response_id=response_id,
                 tool_use_id=block.id,
-                tool_name=block.name,
+                tool_name=_name(block.name),
                 target=_target(told),
                 input_hash=_hash(raw),
                 excerpt=_beginning(raw),
@@ -559,7 +573,7 @@ class _Facts:
         if told.startswith(b"{"):
             try:
                 outcome = _fast_result(told)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except REFUSED:
                 outcome = tolerant(ToolUseResult, _value(told)) or outcome
         shown = outcome.file or _NOT_SHOWN
         added, removed = _patched(outcome)
@@ -579,10 +593,10 @@ class _Facts:
             file_lines=_small(shown.totalLines if todos is None else todos[0]),
             added_lines=added if todos is None else todos[1],
             removed_lines=removed,
-            denial=record.toolDenialKind,
-            web_searches=_sane(outcome.searchCount),
-            subagent=outcome.agentId,
-            subagent_tokens=_sane(outcome.totalTokens),
+            denial=_name(record.toolDenialKind),
+            web_searches=_small(outcome.searchCount),
+            subagent=_name(outcome.agentId),
+            subagent_tokens=known(outcome.totalTokens),
         )
         if reminders:
             self._content(
@@ -605,7 +619,7 @@ class _Facts:
                 "attachment",
                 _chars(rest),
                 subtype=kind,
-                target=_name(rest),
+                target=_source(rest),
                 content_hash=_hash(content),
             )
 
@@ -617,12 +631,12 @@ class _Facts:
                     here.transcript,
                     here.line_no,
                     _sane(record.startTime),
-                    model,
-                    _count(cost.inputTokens),
-                    _count(cost.outputTokens),
-                    _count(cost.cacheReadInputTokens),
-                    _count(cost.cacheCreationInputTokens),
-                    cost.costUSD,
+                    _name(model),
+                    count(cost.inputTokens),
+                    count(cost.outputTokens),
+                    count(cost.cacheReadInputTokens),
+                    count(cost.cacheCreationInputTokens),
+                    _dollars(cost.costUSD),
                 )
             )
 
@@ -702,6 +716,13 @@ class _Rows:
         self._columns: list[pa.Table] = []
         self.add = self._rows.append
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def cut(self, length: int) -> None:
+        """Drop the tuples after the first `length`."""
+        del self._rows[length:]
+
     def pack(self, at_least: int) -> None:
         """Turn the tuples into columns, where there are so many."""
         if len(self._rows) >= at_least:
@@ -765,17 +786,34 @@ def _response_id(message: Message, record: Record, here: _Context) -> str:
         # A gateway's id is unique in its conversation at best, and may even be a constant. The
         # lines of one response agree about its prompt, and differ in their timestamps.
         usage = message.usage or Usage()
-        prompt = _count(usage.input_tokens) + _count(usage.cache_read_input_tokens)
-        return f"{here.session}:{here.agent}:{name}:{record.requestId or prompt}"
+        prompt = count(usage.input_tokens) + count(usage.cache_read_input_tokens)
+        return _name(f"{here.session}:{here.agent}:{name}:{record.requestId or prompt}")
     return record.uuid or f"{here.transcript}:{here.line_no}:{here.part}"
 
 
-def _count(value: int | None) -> int:
-    return value if value is not None and 0 < value < _LIMIT else 0
+@overload
+def _name(text: str) -> str: ...
+@overload
+def _name(text: str | None) -> str | None: ...
+def _name(text: str | None) -> str | None:
+    """A name without secrets: names are told everywhere, unlike what was said and done."""
+    return text and _known_name(text)
+
+
+_known_name = lru_cache(maxsize=65_536)(without_secrets)
 
 
 def _sane(value: int | None) -> int | None:
     """A number, unless no transcript can mean it and no column hold it."""
+    return value if value is not None and abs(value) < _LIMIT else None
+
+
+def _small(value: int | None) -> int | None:
+    """A number of lines or of searches, unless no transcript can mean it."""
+    return value if value is not None and 0 <= value < _LINES_LIMIT else None
+
+
+def _dollars(value: float | None) -> float | None:
     return value if value is not None and abs(value) < _LIMIT else None
 
 
@@ -804,25 +842,18 @@ def _text_hash(text: str) -> str:
     return _hash(text.encode("utf-8", "surrogatepass"))
 
 
-def _small(value: int | None) -> int | None:
-    return value if value is not None and abs(value) < 2**31 else None
-
-
 def _miss_reason(message: Message) -> str | None:
     diagnostics = message.diagnostics
     reason = diagnostics.cache_miss_reason if diagnostics else None
-    return reason.type if reason else None
+    return _name(reason.type) if reason else None
 
 
 def _input(raw: bytes) -> ToolInput:
     """The input of a call, as far as its fields are known."""
     try:
         return _fast_input(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        try:
-            return tolerant(ToolInput, json.loads(raw)) or ToolInput()
-        except ValueError:
-            return ToolInput()
+    except REFUSED:
+        return tolerant(ToolInput, _value(raw)) or ToolInput()
 
 
 def _beginning(raw: bytes) -> str:
@@ -891,12 +922,17 @@ def _text_of(content: Any) -> str:
     """The text of a tool result, in whatever shape it came."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        return "\n".join(filter(None, map(_text_of, content)))
-    if isinstance(content, dict):
-        text = content.get("text")
-        return text if isinstance(text, str) else ""
-    return ""
+    texts: list[str] = []
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += reversed(part)
+            continue
+        text = part.get("text") if isinstance(part, dict) else part
+        if isinstance(text, str) and text:
+            texts.append(text)
+    return "\n".join(texts)
 
 
 def _images(content: Any) -> int:
@@ -925,7 +961,7 @@ def _opening(reminder: str) -> str | None:
     return text[:_OPENING_CHARS] or None
 
 
-def _name(attachment: dict[str, Any]) -> str | None:
+def _source(attachment: dict[str, Any]) -> str | None:
     """Which file, hook or server an attachment comes from; None where it does not say."""
     added = attachment.get("addedNames")
     names = [attachment.get(field) for field in _NAMES]
@@ -937,11 +973,14 @@ def _name(attachment: dict[str, Any]) -> str | None:
 
 def _chars(value: Any) -> int:
     """Characters of all the text in a JSON value."""
-    if isinstance(value, str):
-        return len(value)
-    parts: Iterable[Any] = ()
-    if isinstance(value, list):
-        parts = value
-    elif isinstance(value, dict):
-        parts = value.values()
-    return sum(map(_chars, parts))
+    chars = 0
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            chars += len(part)
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+    return chars

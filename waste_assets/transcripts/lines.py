@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from itertools import groupby
 from sys import intern
@@ -151,7 +151,7 @@ def read_pieces(
                 buffer += bytes(len(buffer))
         if filled:
             rest = bytes(buffer[:filled])
-            if _is_whole(rest) or _is_settled(modified(handle, file.mtime_ns)):
+            if _is_whole(rest) or is_settled(modified(handle, file.mtime_ns)):
                 yield from state.pieces(bytearray(rest), filled)
             else:
                 reading.pending_bytes = filled
@@ -205,8 +205,12 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _is_settled(changed: float) -> bool:
-    return time.time() - changed > SETTLED_SECONDS
+def is_settled(mtime: float) -> bool:
+    """Whether a file of that time (seconds since 1970) is not being written any more.
+
+    Nor is one whose time is far ahead: the clock has been set back since.
+    """
+    return abs(time.time() - mtime) > SETTLED_SECONDS
 
 
 class _State:
@@ -221,7 +225,7 @@ class _State:
         self._reading = reading
         self._day: date | None = None
         self._days: dict[str, date | None] = {}
-        self._fallback = calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+        self._fallback = calendar.day_of_file(file.mtime_ns)
         self._held: list[bytes] = []
         reading.session = file.session
 

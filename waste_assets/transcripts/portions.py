@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import accumulate
 
 from waste_assets.lake.catalog import CatalogEntry
@@ -104,7 +104,7 @@ def _peeked(file: SourceFile, calendar: Calendar) -> list[date]:
 
 
 def _written(file: SourceFile, calendar: Calendar) -> date:
-    return calendar.day_at(datetime.fromtimestamp(file.mtime_ns / 1e9, UTC))
+    return calendar.day_of_file(file.mtime_ns)
 
 
 def _begins(

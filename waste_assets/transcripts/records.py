@@ -6,6 +6,7 @@ of an unexpected type counts as absent and never costs the rest of its record.
 
 from __future__ import annotations
 
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -13,6 +14,18 @@ import msgspec
 
 #: What a field of raw JSON holds where the record has no such field.
 ABSENT = msgspec.Raw(b"")
+#: No count of tokens can mean so many; millions of such lines still add up to a number.
+_TOKENS_LIMIT = 2**40
+
+
+def known(tokens: int | None) -> int | None:
+    """A count of tokens, unless none can mean it."""
+    return tokens if tokens is not None and 0 <= tokens < _TOKENS_LIMIT else None
+
+
+def count(tokens: int | None) -> int:
+    """A count of tokens; 0 where it is absent, or none can mean it."""
+    return known(tokens) or 0
 
 
 def given(raw: msgspec.Raw) -> bytes:
@@ -239,8 +252,11 @@ def tolerant(kind: type[T], value: Any) -> T | None:
     """
     if not isinstance(value, dict):
         return None
-    hints = get_type_hints(kind)
-    return kind(**{n: _fitted(hint, value[n]) for n, hint in hints.items() if n in value})
+    return kind(**{n: _fitted(hint, value[n]) for n, hint in _hints(kind).items() if n in value})
+
+
+#: Found out once: it takes longer than all the rest.
+_hints = cache(get_type_hints)
 
 
 def _fitted(hint: Any, value: Any) -> Any:

@@ -380,3 +380,12 @@ def test_avoidable_is_direct_and_the_rest_of_responses_of_wasted_calls_only(
         assert extra == pytest.approx(expected, abs=1e-9)
     for cost in settlement.costs:
         assert cost.usd_avoidable > cost.usd_direct - 1e-9
+
+
+def test_who_claims_nothing_owns_nothing(told: list[Session]) -> None:
+    response = next(one for session in told for one in responses_of(session) if one.run)
+    session = next(one for one in told if response in responses_of(one))
+    empty = Finding(PRECEDENCE[0], False, (CarryClaim(response, 7, 7), CarryClaim(response, 9, 8)))
+    settlement = settle(session, [empty])
+    assert settlement.costs == [Cost()]
+    assert_adds_up(session, settlement)

@@ -183,6 +183,10 @@ def test_commands_list_propose_merge_and_split(audit: Audit) -> None:
     deploy, release = found["deploy"], found["release"]
     told = command(audit, "proposals")[1]
     assert deploy in told and release in told and found["other"] not in told
+    pairs = json.loads(command(audit, "proposals", "--json")[1])
+    assert {deploy, release} in [{one["from_id"], one["to_id"]} for one in pairs]
+    (message,) = json.loads(command(audit, "show", deploy, "--json")[1])
+    assert message["cluster_id"] == deploy and message["occurrences"] == 3
     assert audit.plan().is_empty
     status, told = command(audit, "merge", deploy, release, "--why", "one gate", "--by", "ann")
     assert (status, told.count("publishes it")) == (0, 1)
@@ -208,6 +212,11 @@ def test_commands_list_propose_merge_and_split(audit: Audit) -> None:
     assert ids(audit) == found
     told = command(audit, "history")[1]
     assert "one gate" in told and "[ann]" in told and "two after all" in told
+    decided = json.loads(command(audit, "history", "--json")[1])["decisions"]
+    assert [(one["kind"], one["why"]) for one in decided] == [
+        ("merge", "one gate"),
+        ("split", "two after all"),
+    ]
 
 
 def test_the_list_is_told_as_of_a_day(audit: Audit) -> None:

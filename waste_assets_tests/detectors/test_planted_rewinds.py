@@ -19,13 +19,10 @@ from waste_assets.sample.episodes import EPISODES, answer, ask
 from waste_assets.sample.plants import KINDS, Place
 from waste_assets_tests.detectors.support import Found, flags_of
 
-#: What detectors or characters can only estimate, alone in a session, is more than 2 % off.
+PLANTS = {kind.name: kind for kind in KINDS if kind.place is not Place.BETWEEN}
+#: Parts of a message, whose tokens are told from characters: alone in a session they are further
+#: off than a category is over many of them.
 ESTIMATED = ("padded_edit", "instructions_again", "parents_files")
-PLANTS = {
-    kind.name: kind
-    for kind in KINDS
-    if kind.place is not Place.BETWEEN and kind.name not in ESTIMATED
-}
 #: What these find are candidates.
 CANDIDATES = ("reasoning", "subagent_overhead", "oververbose_edit")
 #: What a turn wastes, and how many turns the user goes back after it.
@@ -68,15 +65,21 @@ def about(flag: Flag, calls: dict[str, str], responses: dict[str, str]) -> set[s
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 99), story=turns)
-def test_planted_waste_is_found_within_2_per_cent_wherever_somebody_goes_back(
+def test_planted_waste_is_found_wherever_somebody_goes_back(
     seed: int, story: list[tuple[str | None, int]]
 ) -> None:
     c = told(seed, story)
     found = flags_of(c)  # which sees to it that the ledger adds up to the bill
     expected: dict[str, float] = defaultdict(float)
+    off: dict[str, float] = defaultdict(lambda: 0.02)
     calls, responses = {}, {}
     for plant in c.truth.plants:
+        if plant.kind in ESTIMATED:
+            off[plant.category] = 0.04
         expected[plant.category] += plant.usd
         calls |= dict.fromkeys(plant.calls, plant.category)
         responses |= dict.fromkeys(plant.responses, plant.category)
-    assert recovered(found, calls, responses) == pytest.approx(expected, rel=0.02)
+    usd = recovered(found, calls, responses)
+    assert usd.keys() == expected.keys()
+    for category, planted in expected.items():
+        assert usd[category] == pytest.approx(planted, rel=off[category]), category

@@ -15,6 +15,7 @@ from waste_assets.labels.recorded import RecordedAnswers
 from waste_assets.labels.scores import Scored, score
 from waste_assets.lake.tables import HAIKU_LABELS
 from waste_assets_tests.labels.judging import answer_to, giving_up
+from waste_assets_tests.labels.test_judged import questions
 from waste_assets_tests.support import Audit
 
 CANARY = [item for item in items() if item.task == "dead_end"]
@@ -104,6 +105,26 @@ def test_subjects_are_found_by_their_name_and_rules_are_scored_beside_the_model(
     assert (status, found["items"], found["missing"]) == (0, 1, ["not here"])
     for labeler in ("rule", "llm"):
         assert found["scores"]["dead_end"][labeler]["abstained"]["value"] == 1.0
+
+
+def test_answers_are_scored_where_no_question_was_made_when_the_day_was_built(
+    tmp_path: Path,
+) -> None:
+    audit = Audit(tmp_path)
+    audit.write(giving_up())
+    audit.run()
+    (row,) = (row for row in audit.rows(HAIKU_LABELS) if row["task"] == "dead_end")
+    assert row["question_key"] is None
+    (question,) = questions(audit, "dead_end")
+    RecordedAnswers([answer_to(question, "dead_end", Judge())]).write(tmp_path / "answers.jsonl")
+    file = gold(
+        tmp_path / "gold.jsonl",
+        {"task": "dead_end", "subject": row["subject_id"], "label": "dead_end"},
+    )
+    answers = tmp_path / "answers.jsonl"
+    status, told = run(file, "--data-root", audit.data, "--answers", answers, "--json")
+    assert status == 0
+    assert json.loads(told)["scores"]["dead_end"]["llm"]["accuracy"]["value"] == 1.0
 
 
 def test_synthetic_answers_are_scored_only_among_themselves(tmp_path: Path) -> None:

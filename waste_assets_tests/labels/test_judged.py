@@ -212,6 +212,31 @@ def test_without_answers_rules_say_what_they_know_and_abstain_from_the_rest(tmp_
     assert audit.table(JUDGED_LEDGER).num_rows == 0
 
 
+def test_questions_are_made_where_they_can_be_asked_or_answered(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    audit.audit_sample = 60
+    audit.write(giving_up(), told(made_up([])))
+    audit.run()
+    without = audit.rows(HAIKU_LABELS)
+    keys = {question.key(Judge()) for question in questions(audit)}
+    assert {row["question_key"] for row in without} == {None} != keys
+    # With a key and a budget, or as soon as anything was answered: the same rows, with their keys.
+    audit.send = lambda asked, days: None
+    asked = audit.labels()
+    assert {row["question_key"] for row in asked} == {None, *keys}
+    assert [row | {"question_key": None} for row in asked] == without
+    # What has them keeps them; what does not may rest on an answer.
+    audit.send = None
+    assert not audit.plan().label_days
+    audit.labels()
+    assert audit.rows(HAIKU_LABELS) == without
+    audit.answers = RecordedAnswers(canary_answers())
+    days = {row["day"] for row in without}
+    assert audit.plan().label_days == days
+    audit.labels(days)
+    assert audit.rows(HAIKU_LABELS) == asked and not audit.plan().label_days
+
+
 def test_a_confirmed_candidate_becomes_waste_that_is_likely(tmp_path: Path) -> None:
     audit = audited(
         tmp_path, giving_up(), conversation("other", start=f"{DAY}T12:00:00Z").user().say()

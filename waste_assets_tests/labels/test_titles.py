@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
+from click.testing import CliRunner
+from dagster_duckdb import DuckDBResource
 
+from waste_assets.assets.haiku_labels import haiku_labels
+from waste_assets.cli import commands
 from waste_assets.clusters.shown import shown
 from waste_assets.clusters.titles import questions
 from waste_assets.labelling import asked_of, dry_run, pick_up, submit
@@ -17,10 +23,15 @@ from waste_assets.labels.recorded import RecordedAnswers
 from waste_assets.labels.settings import KEY, LabelSettings
 from waste_assets.lake.state import State
 from waste_assets.mart.tables import CLUSTERS
+from waste_assets.resources.data_root import DataRoot
+from waste_assets.resources.haiku import Haiku
+from waste_assets.resources.titles import ask_titles
+from waste_assets.resources.workers import Workers
 from waste_assets.sample import Conversation, conversation
 from waste_assets.settings import Settings
 from waste_assets_tests.fake_anthropic import FakeAnthropic
 from waste_assets_tests.labels.judging import answer_to
+from waste_assets_tests.labels.support import opened
 from waste_assets_tests.support import Audit, Row
 
 GATE = "Exit code 9\nthe {} gate is shut, says ops@acme-parcels.com"
@@ -170,3 +181,47 @@ def test_titles_are_asked_once_after_the_days_within_the_budget(
     assert submit(settings(1), "later").submitted == 0 and titles() == 1
     with audit.labelling() as labelling:
         assert labelling.bench.passed == {"cluster_title"}
+    # The list calls clusters as the report does.
+    at_fake = {KEY: "sk-fake", "WASTE_ASSETS_LABEL_BASE_URL": fake.url}
+    arguments = ["clusters", "list", "--json", "--data-root", str(audit.data)]
+    told = CliRunner().invoke(commands, arguments, env=at_fake, catch_exceptions=False)
+    audit.answers, audit.is_synthetic = RecordedAnswers(kept(audit)), True
+    row = rows(audit)["gate"]
+    listed = {one["cluster_id"]: one for one in json.loads(told.stdout)}
+    assert row["title_by"] == "claude-haiku-5-5 (made up)"
+    assert listed[row["cluster_id"]]["title"] == row["title"]
+    assert listed[row["cluster_id"]]["title_by"] == row["title_by"]
+
+
+def kept(audit: Audit) -> list[Answer]:
+    """The answers of the state database."""
+    with opened(audit.data) as store:
+        return [*store.answers().values()]
+
+
+def test_a_run_of_the_job_asks_for_titles_too(
+    audit: Audit, fake: FakeAnthropic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, "sk-fake")
+    haiku = Haiku(base_url=fake.url, max_usd=1)
+    resources = {
+        "data_root": DataRoot(path=str(audit.data)), "haiku": haiku, "workers": Workers(),
+        "duckdb": DuckDBResource(database=":memory:"),
+    }  # fmt: skip
+    done = dg.materialize(
+        [haiku_labels], partition_key="2026-09-02", resources=resources, raise_on_error=False
+    )
+    assert done.success
+    asked_for = [
+        request["params"]
+        for call in fake.calls("POST /v1/messages/batches")
+        for request in call["body"]["requests"]
+    ]
+    titles = ["You name clusters" in str(params["system"]) for params in asked_for]
+    assert sum(titles) == 1
+    # What belongs to the days was asked before.
+    assert not titles[0] and titles[-1]
+    # Without a budget nothing is asked.
+    sent = len(fake.log)
+    ask_titles(resources["data_root"], Haiku(base_url=fake.url), "poor")
+    assert len(fake.log) == sent

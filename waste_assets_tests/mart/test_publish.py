@@ -12,8 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from waste_assets.lake.tables import FAILED_CALLS, HEURISTIC_FLAGS, TOKEN_LEDGER, Table
+from waste_assets.lake.tables import (
+    FAILED_CALLS,
+    HAIKU_LABELS,
+    HEURISTIC_FLAGS,
+    PARSED_TURNS,
+    TOKEN_LEDGER,
+    Table,
+)
 from waste_assets.mart.tables import (
+    COVERAGE,
     DAILY_USAGE,
     DAILY_WASTE,
     FAILURES,
@@ -23,6 +31,7 @@ from waste_assets.mart.tables import (
     META,
     SESSION_USAGE,
     SESSION_WASTE,
+    TOKEN_LEDGER_DAILY,
 )
 from waste_assets.sample import Conversation, conversation, generate
 from waste_assets_tests.labels.support import spend_something
@@ -94,6 +103,46 @@ def test_the_categories_of_a_day_add_up_to_its_usage(audit: Audit) -> None:
     assert waste.keys() == usage.keys()
     for one, told in waste.items():
         assert told == pytest.approx(usage[one], abs=1e-9)
+
+
+def test_the_kinds_of_tokens_add_up_to_usage_and_waste(audit: Audit) -> None:
+    rows = audit.published(TOKEN_LEDGER_DAILY)
+    usage = summed(audit.published(DAILY_USAGE), ("day",), *TOKENS, "usd")
+    for day, told in summed(rows, ("day",), "usd").items():
+        assert told["usd"] == pytest.approx(usage[day]["usd"], abs=1e-9)
+    for (day, kind), told in summed(rows, ("day", "token_kind"), "tokens").items():
+        if kind != "other":
+            assert told["tokens"] == usage[day,][f"{kind}_tokens"]
+    waste = summed(audit.published(DAILY_WASTE), ("day", "category"), "usd")
+    for key, told in summed(rows, ("day", "category"), "usd").items():
+        assert told["usd"] == pytest.approx(waste[key]["usd"], abs=1e-9)
+    # At the price of each kind.
+    prices: dict[object, list[float]] = {
+        kind: [] for kind in ("input", "write_5m", "write_1h", "read", "output")
+    }
+    for turn in audit.rows(PARSED_TURNS):
+        for kind, told in prices.items():
+            told.append(turn[f"usd_{kind}"])
+    for (kind,), told in summed(rows, ("token_kind",), "usd").items():
+        assert told["usd"] == pytest.approx(fsum(prices.get(kind, [])), abs=1e-9) or kind == "other"
+
+
+def test_coverage_says_how_many_sessions_and_who_has_judged(audit: Audit) -> None:
+    sessions: dict[object, set[str]] = defaultdict(set)
+    for turn in audit.rows(PARSED_TURNS):
+        sessions[turn["day"]].add(turn["session_id"])
+    subjects: dict[object, set[tuple[str, str]]] = defaultdict(set)
+    decided: dict[object, int] = defaultdict(int)
+    for label in audit.rows(HAIKU_LABELS):
+        subjects[label["day"]].add((label["task"], label["subject_id"]))
+        decided[label["day"]] += label["in_force"] and label["status"] == "answered"
+    rows = audit.published(COVERAGE)
+    assert sum(row["labeled_by_rules"] for row in rows) > 0
+    for row in rows:
+        assert row["sessions"] == len(sessions[row["day"]])
+        named = [row[f"labeled_by_{who}"] for who in ("rules", "model", "people")]
+        assert sum(named) == decided[row["day"]]
+        assert sum(named) + row["labeled_by_nobody"] == len(subjects[row["day"]])
 
 
 def test_the_categories_of_a_session_add_up_to_its_usage(audit: Audit) -> None:

@@ -119,6 +119,24 @@ def test_the_story_fits_a_small_window(told: dict[str, Any], width: int, audit: 
         assert len([*archived_lines(audit.lake, place)]) == 1
 
 
+def test_the_story_fits_the_narrowest_window_too(told: dict[str, Any]) -> None:
+    lines = printed(told, 80).splitlines()
+    assert len(lines) <= 25 and all(len(line) <= 80 for line in lines)
+    for row in told["waste"]["by_category"]:
+        # What holds nothing but candidates makes room for the rest.
+        assert any(line.startswith(f"{row['category']} ") for line in lines) == (
+            row["usd_avoidable"] > 0
+        )
+    for row in told["change_first"]:
+        assert any(row["what"] in line for line in lines)
+    # Also with what labels and a check have to say.
+    spend = told["labels"]["spend"] | {"requests": 3, "in_flight": 2, "usd": 0.01, "open_usd": 0.2}
+    failed = [{"asset": "a", "check": "check_1", "severity": "WARN", "told": "Look at it."}]
+    more = {"labels": told["labels"] | {"spend": spend}, "checks": {"passed": 1, "failed": failed}}
+    lines = printed(told | more, 80).splitlines()
+    assert len(lines) <= 25 and any(line.startswith("Labels: ") for line in lines)
+
+
 def usd(value: float) -> str:
     return f"${value:,.2f}"
 

@@ -141,6 +141,21 @@ CASES: dict[str, Case] = {
     "100,000 deep in an attachment": Case(attachment(DEEP), TOO_DEEP),
     "100,000 objects deep": Case(b'{"x":' * 100_000 + b"1" + b"}" * 100_000, TOO_DEEP),
     "400 deep": Case(call(b'{"x":' + b"[" * 400 + b"]" * 400 + b"}"), DECODED, (50,)),
+    # Within the limit, and yet deeper than a walk that calls itself comes.
+    "490 deep with a lone surrogate": Case(
+        call(b'{"x":' + b"[" * 490 + rb'"\ud800"' + b"]" * 490 + b"}"), REPAIRED, (50,)
+    ),
+    "700 deep in a result": Case(
+        as_line(result(content="HERE")).replace(b'"HERE"', DEEP[:700] + b'"x"' + DEEP[-700:]),
+        DECODED,
+    ),
+    "700 deep in a message": Case(
+        as_line(answer(content=[{"type": "x", "content": "HERE"}]))
+        .replace(b'"HERE"', b"[" * 700 + b"]" * 700), DECODED, (50,),
+    ),
+    "more objects than two bytes count": Case(b"{}" * 33_000, REPAIRED),
+    "more blocks than two bytes count": Case(as_line(answer(content=["a"] * 33_000)),
+                                             DECODED, (50,)),
     "400 deep in an attachment": Case(attachment(b"[" * 400 + b"]" * 400), DECODED),
     "NaN": Case(GOOD.replace(b":50", b":NaN"), REPAIRED, (0,)),
     "infinity": Case(GOOD.replace(b":50", b":-Infinity"), REPAIRED, (0,)),
@@ -159,6 +174,17 @@ CASES: dict[str, Case] = {
     "count as object": Case(billed(output_tokens={}), DECODED, (0,)),
     "count beyond reason": Case(GOOD.replace(b":50", b":1" + b"0" * 40), DECODED, (0,)),
     "count at the edge": Case(GOOD.replace(b":50", b":9223372036854775807"), DECODED, (0,)),
+    "count beyond what adds up": Case(billed(output_tokens=2**41), DECODED, (0,)),
+    "thinking negative": Case(billed(output_tokens_details={"thinking_tokens": -7}),
+                              DECODED, (50,)),
+    "searches beyond reason": Case(billed(server_tool_use={"web_search_requests": 2**40}),
+                                   DECODED, (50,)),
+    "runs of counts beyond reason": Case(
+        billed(iterations=[{"type": "message", "output_tokens": -5},
+                           {"type": "advisor_message", "input_tokens": 2**62},
+                           {"type": "advisor_message", "output_tokens": 2**63}]),
+        DECODED, (50,),
+    ),
     "other numbers beyond reason": Case(
         as_line({
             **answer(usage={**USAGE, "output_tokens_details": {"thinking_tokens": 7}}),

@@ -1,0 +1,1 @@
+"""What people ask of the BI tables: a file of SQL a question, ready to copy."""
