@@ -200,7 +200,11 @@ def _brought_up_to_date(
     run: str,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account."""
+    from waste_assets.lake.state import check_schema
+
     root = settings.data_root
+    # One of a newer version is left as it is, without as much as a lock.
+    check_schema(root)
     with one_audit(root, partial(tell_waiting, settings)), in_use(root):
         return _settled(settings, since, until, roots, work, run)
 

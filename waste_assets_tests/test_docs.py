@@ -73,7 +73,7 @@ def test_no_page_names_a_machine_or_a_place_that_is_not_there(page: Path) -> Non
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_in_the_docs_is_one(page: Path) -> None:
+def test_every_command_in_the_docs_is_one(page: Path, environment: None) -> None:
     told = page.read_text("utf-8")
     lines = [line for block in BLOCK.findall(told) for line in block.splitlines()]
     lines += re.findall(r"`(waste-assets [^`]+)`", told)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from waste_assets.faults import Fault
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.place import lake_of
+from waste_assets.mart.publications import current
 from waste_assets.report.overview import overview
 from waste_assets.report.session import find_session, told_sessions
 from waste_assets.report.session_terminal import print_session
@@ -23,7 +25,7 @@ class NoReport(Fault):
     """There is nothing to show; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Root:
     """A data root with a published database."""
 
@@ -35,10 +37,10 @@ class Root:
         """The lake below it."""
         return lake_of(self.path)
 
-    @property
+    @cached_property
     def bi(self) -> Path:
-        """Its BI files."""
-        return self.path / "bi"
+        """Its BI files, all of one publication."""
+        return current(self.path / "bi")
 
 
 def published(path: Path, time_zone: str) -> Root:

@@ -3,10 +3,12 @@ source was first."""
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.conversation import session_id
 from waste_assets.settings import Settings
@@ -64,6 +66,23 @@ def test_who_was_archived_first_stays_the_owner(tmp_path: Path) -> None:
     assert owners(audit) == {session_id("shared"): ("zoe", "mac")}
     audit.publish()
     assert audit.query("FROM session_owners") == [(session_id("shared"), "zoe", "mac")]
+
+
+def test_an_owner_that_becomes_known_is_published_though_no_line_has_changed(
+    tmp_path: Path,
+) -> None:
+    audit = Audit(tmp_path)
+    audit.write(talk("own"))
+    audit.run()
+    day, session = date(2026, 3, 2), session_id("own")
+    told, rows = archive.contents(audit.lake, day), audit.table(RAW_SESSIONS)
+    for owners, published in (({}, []), ({session: ("ann", "")}, [(session, "ann", None)])):
+        told.owners = owners
+        audit.lake.write(RAW_SESSIONS, day, rows, archive.notes_of(told))
+        assert audit.plan().publish
+        audit.publish()
+        assert audit.query("FROM session_owners") == published
+        assert not audit.plan().publish
 
 
 def test_a_directory_is_of_this_host_and_user_where_nothing_is_said(tmp_path: Path) -> None:
