@@ -16,7 +16,7 @@ from waste_assets.sample import conversation
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "adding-a-detector.md"
-CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^```(?:python)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in ("waste_assets", "waste_assets_tests"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, folder / package, ignore=ignored)
-    detector, line, test = CODE.findall(PAGE.read_text("utf-8"))
+    detector, line, test, *_ = CODE.findall(PAGE.read_text("utf-8"))
     (folder / "waste_assets" / "detectors" / "idle_wait.py").write_text(detector)
     ledger = folder / "waste_assets" / "accounting" / "ledger.py"
     text = ledger.read_text("utf-8")

@@ -26,7 +26,8 @@ def resources(
 
 def evaluated(resources: dict[str, dg.ConfigurableResource[object]]) -> object:
     """What the sensor says."""
-    return collect_labels(dg.build_sensor_context(resources=resources))
+    with dg.build_sensor_context(resources=resources) as context:
+        return collect_labels(context)
 
 
 def test_a_batch_that_has_ended_is_picked_up(

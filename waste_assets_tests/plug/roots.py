@@ -32,7 +32,9 @@ _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
 #: Made by those who have to wait, by SQLite, or to spare the next audit its planning: nothing is
 #: lost with them.
 _NOTHING = re.compile(
-    r"unchanged\.json|(?:.*/)?\.[a-z_]+\.lock"
+    r"unchanged\.json|(?:.*/)?\.([a-z_]+\.)?lock"
+    # Publications that count no more stay a while; the one that counts is read through its links.
+    r"|bi/versions/[0-9TZ]+-[0-9a-f]+/.*"
     r"|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
 )
 
@@ -44,7 +46,7 @@ def held(data: Path) -> Held:
     found: Held = {}
     for part in sorted((data / "lake").glob("*/day=*/part.parquet")):
         found[str(part.relative_to(data))] = _parquet(part)
-    for part in sorted((data / "bi").rglob("*.parquet")):
+    for part in sorted((data / "bi").glob("*.parquet")):
         found[str(part.relative_to(data))] = _parquet(part)
     found |= _duckdb(data / "bi" / "waste.duckdb")
     found |= _sqlite(data / "state.db")
