@@ -162,8 +162,10 @@ def placeholders(folder: Path, printed: Callable[[str], str]) -> dict[str, str]:
         for block in entry["message"]["content"]
         if block["type"] == "tool_use"
     )
-    gold = {"tool_use_id": call, "file": "a.jsonl", "line": 1, "category": "none", "cause": "n/a", "fault": "n/a",
-            "confidence": 3, "stratum": "all", "stratum_size": 1}  # fmt: skip
+    gold = {
+        "tool_use_id": call, "file": "a.jsonl", "line": 1, "category": "none", "cause": "n/a",
+        "fault": "n/a", "confidence": 3, "stratum": "all", "stratum_size": 1,
+    }  # fmt: skip
     (folder / "gold.jsonl").write_text(json.dumps(gold) + "\n")
     return {
         "PATH": "data/demo", "DIR": "data/demo", "GOLD": "gold.jsonl",
@@ -179,8 +181,8 @@ def placeholders(folder: Path, printed: Callable[[str], str]) -> dict[str, str]:
 #: What a data root and a source are called in the docs; here all of them are those of the demo.
 ROOTS = ("data/try", "data/team", "data/ana", "data/spaced", "DIR", "data")
 SOURCES = ("transcripts/ana-laptop", "transcripts/ben-desktop", "transcripts/ana-laptop/projects")
-#: Not run here again, only parsed: test_ui.py starts the UI, test_forgetting.py forgets, test_bucket.py
-#: has a bucket to ship to, and the fixture above runs the others.
+#: Not run here again, only parsed: test_ui.py starts the UI, test_forgetting.py forgets,
+#: test_bucket.py has a bucket to ship to, and the fixture above runs the others.
 HEAVY = ("ui", "audit", "sample", "forget", "ship")
 #: Without a key nothing is asked: test_commands.py of the labels has a server that answers.
 WITHOUT_A_KEY = {("labels", "submit"): 2, ("labels", "collect"): 2}
