@@ -162,10 +162,9 @@ def placeholders(folder: Path, printed: Callable[[str], str]) -> dict[str, str]:
         for block in entry["message"]["content"]
         if block["type"] == "tool_use"
     )
-    gold = {
-        "tool_use_id": call, "file": "a.jsonl", "line": 1, "category": "none", "cause": "n/a",
-        "fault": "n/a", "confidence": 3, "stratum": "all", "stratum_size": 1,
-    }  # fmt: skip
+    gold = {"tool_use_id": call, "file": "a.jsonl", "line": 1, "category": "none",
+            "cause": "n/a", "fault": "n/a", "confidence": 3, "stratum": "all",
+            "stratum_size": 1}  # fmt: skip
     (folder / "gold.jsonl").write_text(json.dumps(gold) + "\n")
     return {
         "PATH": "data/demo", "DIR": "data/demo", "GOLD": "gold.jsonl",

@@ -19,22 +19,24 @@ import pyarrow.parquet as pq
 _OF_THE_RUN = frozenset(
     (
         "sending_id", "run", "request_id", "batch_id", "asked_at", "settled_at", "intended_at",
-        "first_asked_at", "answered_at", "sent_at", "read_at", "recorded_at", "since", "at",
-        "published_on", "asking_id", "digest", "number", "identity",
+        "first_asked_at", "answered_at", "examined_at", "sent_at", "read_at", "recorded_at",
+        "since", "at", "published_on", "asking_id", "digest", "number", "identity",
     )
 )  # fmt: skip
 #: Of facts that are rows: the keys of those of the run.
-_FACTS_OF_THE_RUN = {"published_on", "inputs"}
+_FACTS_OF_THE_RUN = {"published_on", "inputs", "publication"}
+#: Of notes in a footer: which answers there were is told by when they came.
+_ANSWERS = {"waste.answers", "waste.version"}
 #: So does a page: its identity has that of the spend in it, which has names and times.
 _MADE_FROM = re.compile(r'<meta name="waste-assets-inputs" content="[0-9a-f]*">')
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
-#: Made by those who have to wait, by SQLite, or to spare the next audit its planning: nothing is
-#: lost with them.
+#: Made by those who have to wait, by SQLite, or to spare the next audit its planning, or what a
+#: hook that was killed had not yet told: nothing is lost with them.
 _NOTHING = re.compile(
-    r"unchanged\.json|(?:.*/)?\.([a-z_]+\.)?lock"
+    r"unchanged\.json|hook\.log|(?:.*/)?\.([a-z_]+\.)?lock"
     # Publications that count no more stay a while; the one that counts is read through its links.
-    r"|bi/versions/[0-9TZ]+-[0-9a-f]+/.*"
+    r"|bi/versions/[^./][^/]*/.*"
     r"|(?:state|.*/index|.*/runs|.*/schedules)\.db-(?:wal|shm)"
 )
 
@@ -105,6 +107,8 @@ def _parquet(path: Path) -> Any:
         for key, value in (file.metadata.metadata or {}).items()
         if key.startswith(b"waste.")
     }
+    if "waste.answers" in notes:
+        notes = {key: value for key, value in notes.items() if key not in _ANSWERS}
     return notes, _rows(file.read().to_pylist())
 
 
