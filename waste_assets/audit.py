@@ -22,12 +22,14 @@ from waste_assets.imports import large_imports
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
 from waste_assets.lake.disk import blamed
 from waste_assets.lake.in_use import in_use, one_audit
+from waste_assets.lake.place import lake_of, may_have_forgotten
 from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
 from waste_assets.transcripts.days import FIRST_DAY
-from waste_assets.transcripts.discover import SourceError, SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     """
     started = time.perf_counter()
     roots = check_roots(settings.sources)
-    found, unlisted = discover(roots)
+    found, unlisted = _discovered(settings, roots)
     work = _Work()
     labels = _Labels(settings)
     labels.pick_up()
@@ -104,7 +106,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     labels.ask()
     told = recalled(settings.data_root, identity(settings, found, unlisted))
     if told is None:
-        if not found and not (settings.data_root / "lake").exists():
+        if not found and not lake_of(settings.data_root, settings.lake).exists():
             raise SourceError(_nothing(roots, unlisted))
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
     if not work.errors and labels.ask():
@@ -115,7 +117,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     told = {
         "data_root": str(settings.data_root),
         "report": str(page) if page.exists() else None,
-        "sources": [str(root) for root in roots],
+        "sources": [source.root for source in roots],
         **told,
         "checks": {"passed": work.passed_checks, "failed": work.failed_checks},
         "labelling": labels.told,
@@ -125,6 +127,18 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
         **_times(started, work),
     }
     return Outcome(told, not work.errors)
+
+
+def _discovered(
+    settings: Settings, roots: list[Source]
+) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+    """The files of the sources, without those that were forgotten on request."""
+    found, unlisted = discover(roots)
+    if may_have_forgotten(settings.data_root, settings.lake):
+        from waste_assets.transcripts.forgotten import Forgotten
+
+        found = Forgotten.of(lake_of(settings.data_root, settings.lake)).without(found)
+    return found, unlisted
 
 
 class _Labels:
@@ -141,7 +155,7 @@ class _Labels:
 
     def pick_up(self) -> None:
         """Pick up what has come back: days that it is about are then out of date."""
-        if self._is_on and (self._settings.data_root / "lake").exists():
+        if self._is_on and self._has_lake():
             with self._noted():
                 collected = pick_up(self._settings)
                 self.told["collected"] = vars(collected)
@@ -150,7 +164,7 @@ class _Labels:
     def ask(self) -> bool:
         """Ask what days have to ask that are not built anew; whether anything was sent."""
         sent = False
-        if not self._is_on or not (self._settings.data_root / "lake").exists():
+        if not self._is_on or not self._has_lake():
             return sent
         with self._noted():
             last = submit(self._settings, self.run, all_days=False)
@@ -167,6 +181,9 @@ class _Labels:
         if asked.get("told"):
             self.told.setdefault("faults", []).append(asked["told"])
 
+    def _has_lake(self) -> bool:
+        return lake_of(self._settings.data_root, self._settings.lake).exists()
+
     @contextmanager
     def _noted(self) -> Iterator[None]:
         """What is wrong with labels is told; it keeps nothing else from being done."""
@@ -180,7 +197,7 @@ def _brought_up_to_date(
     settings: Settings,
     since: date | None,
     until: date | None,
-    roots: list[Path],
+    roots: list[Source],
     work: _Work,
     run: str,
 ) -> dict[str, Any]:
@@ -188,12 +205,14 @@ def _brought_up_to_date(
     from waste_assets.lake.state import check_schema
 
     root = settings.data_root
+    # One of a newer version is left as it is, without as much as a lock.
     check_schema(root)
-    with one_audit(root, partial(_tell_waiting, settings)), in_use(root):
+    with one_audit(root, partial(tell_waiting, settings)), in_use(root):
         return _settled(settings, since, until, roots, work, run)
 
 
-def _tell_waiting(settings: Settings) -> None:
+def tell_waiting(settings: Settings) -> None:
+    """Say that another audit is at work."""
     told = f"Another audit of {settings.data_root} is running: waiting until it has ended."
     print(told, file=sys.stderr, flush=True)
 
@@ -202,7 +221,7 @@ def _settled(
     settings: Settings,
     since: date | None,
     until: date | None,
-    roots: list[Path],
+    roots: list[Source],
     work: _Work,
     run: str,
 ) -> dict[str, Any]:
@@ -211,21 +230,21 @@ def _settled(
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
-    from waste_assets.lake.lake import Lake
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
     from waste_assets.report.account import account
     from waste_assets.transcripts.days import Calendar
 
     work.importing = time.perf_counter() - importing
-    lake, bi = Lake(settings.data_root / "lake"), settings.data_root / "bi"
+    lake = lake_of(settings.data_root, settings.lake)
+    bi = settings.data_root / "bi"
     calendar = Calendar(settings.time_zone)
     detector_settings = DetectorSettings(settings.prefix_budget, settings.result_cap)
     state = State(settings.data_root)
     try:
         labelling = labelled(settings, state)
         for _ in range(_ROUNDS):
-            found, unlisted = discover(roots)
+            found, unlisted = _discovered(settings, roots)
             before = identity(settings, found, unlisted)
             made = plan(
                 lake,
@@ -440,8 +459,8 @@ def _innermost(error: Any) -> str:
     return redact(told)
 
 
-def _nothing(roots: list[Path], unlisted: list[tuple[str, str]]) -> str:
-    where = ", ".join(map(str, roots)) or "Claude Code's directories"
+def _nothing(roots: list[Source], unlisted: list[tuple[str, str]]) -> str:
+    where = ", ".join(source.root for source in roots) or "Claude Code's directories"
     if unlisted:
         path, reason = unlisted[0]
         return (

@@ -83,7 +83,7 @@ def changed_transcripts(
     haiku: Haiku,
 ) -> dg.SensorResult | dg.SkipReason:
     """One run over the range of such days; asked again only when something changes again."""
-    files, _ = source.files()
+    files, _ = source.files(data_root.lake)
     state = data_root.state()
     try:
         with data_root.labelling(haiku) as labelling:

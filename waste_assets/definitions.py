@@ -54,6 +54,7 @@ def definitions(settings: Settings, run: str = "") -> dg.Definitions:
         resources={
             "data_root": DataRoot(
                 path=str(settings.data_root),
+                lake_url=settings.lake,
                 time_zone=settings.time_zone,
                 prefix_budget=settings.prefix_budget,
                 result_cap=settings.result_cap,

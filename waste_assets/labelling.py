@@ -221,14 +221,14 @@ def labelled(settings: Settings, state: State) -> Labelling:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Lake, State, Labelling]]:
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
 
-    if not (settings.data_root / "lake").exists():
+    lake = lake_of(settings.data_root, settings.lake)
+    if not lake.exists():
         raise Fault(f"Nothing has been audited into {settings.data_root}: run an audit first.")
     state = State(settings.data_root)
     try:
-        lake = Lake(settings.data_root / "lake")
         yield lake, state, labelled(settings, state)
     finally:
         state.close()

@@ -6,12 +6,14 @@ Made for this installation and data root, with absolute paths: none of the three
 
 from __future__ import annotations
 
+import os
 import plistlib
 import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from waste_assets.lake.place import LAKE
 from waste_assets.program import program
 
 _NAME = "waste-assets"
@@ -19,9 +21,13 @@ _LABEL = "local.waste-assets"
 _HOUR, _MINUTE = 0, 15
 
 
-def nightly(kind: str, data_root: Path, time_zone: str, paths: Sequence[Path]) -> dict[str, str]:
+def nightly(
+    kind: str, data_root: Path, time_zone: str, paths: Sequence[Path | str]
+) -> dict[str, str]:
     """The files that make `kind` (one of `KINDS`) run an audit each night: text by name."""
     given = ["--data-root", str(data_root), "--time-zone", time_zone]
+    # What starts in the night knows no variable.
+    given += ["--lake", lake] if (lake := os.environ.get(LAKE)) else []
     audit = [*program(), "audit", "--quiet", *given, *map(str, paths)]
     ui = [*program(), "ui", *given, *map(str, paths)]
     return KINDS[kind](audit, ui, data_root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,13 +19,16 @@ from waste_assets.labels import judged
 from waste_assets.labels.labelling import Labelling
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.objects import at_once
 from waste_assets.lake.state import State
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.report.inputs import report_inputs, reported_inputs
 from waste_assets.transcripts import archive
+from waste_assets.transcripts.bucket import is_object
 from waste_assets.transcripts.days import FIRST_DAY, Calendar
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.peek import peek
 
 
@@ -76,6 +80,7 @@ def plan(
     holdings = turns.Holdings.of(lake)
     changed = archive.changed_files(files, catalog)
     sessions = {e.transcript.split("/", 1)[0]: min(e.days) for e in catalog.values() if e.days}
+    _look_ahead([file for file in files if file.path in changed], catalog)
     for file in files:
         if file.path in changed:
             made.changed_bytes += file.size
@@ -86,7 +91,8 @@ def plan(
         copies = turns.copies_elsewhere(con, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
     today = calendar.day_at(datetime.now(UTC))
-    made.days = {day for day in made.days if FIRST_DAY <= day <= today}
+    first = max(FIRST_DAY, Forgotten.of(lake).before or FIRST_DAY)
+    made.days = {day for day in made.days if first <= day <= today}
     active = flags.Active.of(lake)
     # What one day of a session brings changes what the flags of its other days cost.
     touched = {file.session for file in files if file.path in changed}
@@ -122,9 +128,8 @@ def _peek(
         first = sessions.get(file.session, sessions.get(f"{file.session}.jsonl"))
         return {first or by_mtime}
     grown = entry is not None and file.size > entry.size
-    start = entry.size - entry.pending_bytes if entry and grown else 0
     try:
-        stamps = peek(file, start).stamps
+        stamps = peek(file, _start(file, entry)).stamps
     except OSError:
         return set()
     days = sorted({calendar.day(stamp) for stamp in stamps})
@@ -134,6 +139,22 @@ def _peek(
         days = [by_mtime]
     sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
     return set(_between(min(days), max(days)))
+
+
+def _start(file: SourceFile, entry: CatalogEntry | None) -> int:
+    """Where what is new in a file begins."""
+    grown = entry is not None and file.size > entry.size
+    return entry.size - entry.pending_bytes if entry and grown else 0
+
+
+def _look_ahead(files: list[SourceFile], catalog: dict[str, CatalogEntry]) -> None:
+    """Look into objects of a bucket many at a time: each look waits for the network."""
+
+    def look(file: SourceFile) -> None:
+        with suppress(OSError):
+            peek(file, _start(file, catalog.get(file.path)))
+
+    at_once(look, [file for file in files if file.is_lines and is_object(file.path)])
 
 
 def _between(first: date, last: date) -> Iterable[date]:

@@ -11,8 +11,9 @@ from pathlib import Path
 SHARED = "WASTE_ASSETS_SHARED"
 #: What this project puts into a data root; what others put there is left as it is.
 _OWN = (
-    "lake", "bi", "report", "dagster", "sample", "state.db", "state.db-wal", "state.db-shm",
-    "schema_version", "unchanged.json", "hook.log", "hook.log.old",
+    "lake", "lake-copies", "bi", "mart", "report", "dagster", "sample",
+    "state.db", "state.db-wal", "state.db-shm", "schema_version", "unchanged.json",
+    "hook.log", "hook.log.old",
 )  # fmt: skip
 
 

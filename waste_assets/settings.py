@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waste_assets.labels.settings import LabelSettings
+from waste_assets.lake.place import LAKE
 from waste_assets.transcripts.discover import default_roots
+from waste_assets.transcripts.sources import given_roots
 
 DATA_ROOT = "WASTE_ASSETS_DATA"
 SOURCES = "WASTE_ASSETS_SOURCES"
@@ -31,7 +33,8 @@ class Settings:
     """What a process needs to know; equal settings, equal results."""
 
     data_root: Path
-    sources: tuple[Path, ...]
+    #: Directories, URLs of buckets, and sources of which host and owner are said.
+    sources: tuple[Path | str, ...]
     time_zone: str
     #: A first prompt of a session above this size is bloated, tokens.
     prefix_budget: int = 50_000
@@ -47,12 +50,13 @@ class Settings:
     labels_file: Path | None = None
     #: Responses that are judged to measure the rules, a month and stratum.
     audit_sample: int = 4
+    #: Where the lake lies, `s3://bucket/prefix` or a directory; empty: below the data root.
+    lake: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; defaults are `data/` here and Claude Code's own directories."""
-        given = [part for part in environ.get(SOURCES, "").split(os.pathsep) if part]
-        roots = [Path(part) for part in given] or default_roots(environ, Path.home())
+        roots = given_roots(environ.get(SOURCES, "")) or default_roots(environ, Path.home())
         return cls(
             Path(environ.get(DATA_ROOT) or "data").absolute(),
             tuple(roots),
@@ -64,6 +68,7 @@ class Settings:
             LabelSettings.from_environment(environ),
             Path(given_labels).absolute() if (given_labels := environ.get(LABELS)) else None,
             _count(environ, AUDIT_SAMPLE, cls.audit_sample, "responses"),
+            environ.get(LAKE, ""),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -79,6 +84,7 @@ class Settings:
             **self.labels.to_environment(),
             LABELS: str(self.labels_file or ""),
             AUDIT_SAMPLE: str(self.audit_sample),
+            LAKE: self.lake,
         }
 
 

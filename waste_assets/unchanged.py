@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from waste_assets.alerts.settings import AlertSettings
+from waste_assets.lake.place import STATE, directory_of
 from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
@@ -41,8 +42,13 @@ def identity(
     told.update(repr(rest).encode("utf-8", "surrogateescape"))
     for file in found:
         told.update(_line(file.path, file.transcript, file.size, file.mtime_ns))
+    # It changes what is known of the past; where it lies may hold a password.
+    told.update(os.environ.get(STATE, "").encode())
     root = settings.data_root
-    for place in (root / "lake", root / "bi", root / "report", _CODE):
+    if "://" in settings.lake:
+        _tell_bucket(told, settings.lake)
+    lake = directory_of(root, "" if "://" in settings.lake else settings.lake)
+    for place in (lake, root / "bi", root / "report", _CODE):
         for entry in _files(str(place)):
             # It may have been taken away since it was listed.
             with suppress(OSError):
@@ -92,6 +98,13 @@ def forget(data_root: Path) -> None:
     """Let the next audit plan: what is published rests on something that is not a file."""
     with suppress(OSError):
         (data_root / _NAME).unlink(missing_ok=True)
+
+
+def _tell_bucket(told: hashlib._Hash, url: str) -> None:
+    from waste_assets.lake.objects import Place
+
+    for found in Place.of(url).objects():
+        told.update(_line(found.name, found.size, found.etag))
 
 
 def _line(*values: object) -> bytes:

@@ -73,7 +73,7 @@ def test_no_page_names_a_machine_or_a_place_that_is_not_there(page: Path) -> Non
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_in_the_docs_is_one(page: Path) -> None:
+def test_every_command_in_the_docs_is_one(page: Path, environment: None) -> None:
     told = page.read_text("utf-8")
     lines = [line for block in BLOCK.findall(told) for line in block.splitlines()]
     lines += re.findall(r"`(waste-assets [^`]+)`", told)
@@ -180,8 +180,9 @@ def placeholders(folder: Path, printed: Callable[[str], str]) -> dict[str, str]:
 #: What a data root and a source are called in the docs; here all of them are those of the demo.
 ROOTS = ("data/try", "data/team", "data/ana", "data/spaced", "DIR", "data")
 SOURCES = ("transcripts/ana-laptop", "transcripts/ben-desktop", "transcripts/ana-laptop/projects")
-#: Not run here again, only parsed: test_ui.py starts the UI, and the fixture above runs the others.
-HEAVY = ("ui", "audit", "sample")
+#: Not run here again, only parsed: test_ui.py starts the UI, test_forgetting.py forgets,
+#: test_bucket.py has a bucket to ship to, and the fixture above runs the others.
+HEAVY = ("ui", "audit", "sample", "forget", "ship")
 #: Without a key nothing is asked: test_commands.py of the labels has a server that answers.
 WITHOUT_A_KEY = {("labels", "submit"): 2, ("labels", "collect"): 2}
 #: Programs of others, as their own docs have them.

@@ -41,7 +41,7 @@ def shared_days(con: duckdb.DuckDBPyConnection | None, lake: Lake) -> dict[date,
         duckdb.Error: a partition cannot be read.
     """
     # Before they are read: lines that are replaced meanwhile are read again the next time.
-    lines = {day: _identity(lake.part(LINE_USAGE, day)) for day in lake.days(LINE_USAGE)}
+    lines = {day: lake.identity(LINE_USAGE, day) for day in lake.days(LINE_USAGE)}
     kept = _read(lake.root / _FILE)
     known = {day: kept[day][1] for day in lines if day in kept and kept[day][0] == lines[day]}
     unknown = sorted(lines.keys() - known.keys())
@@ -50,12 +50,6 @@ def shared_days(con: duckdb.DuckDBPyConnection | None, lake: Lake) -> dict[date,
     if unknown or known.keys() != kept.keys():
         _write(lake.root / _FILE, {day: (lines[day], known[day]) for day in sorted(known)})
     return _shared(known)
-
-
-def _identity(part: Path) -> str:
-    """What tells this file from any other that has stood or will stand in its place."""
-    found = part.stat()
-    return f"{found.st_ino}/{found.st_mtime_ns}/{found.st_size}"
 
 
 def _digests(con: duckdb.DuckDBPyConnection, lake: Lake, days: list[date]) -> dict[date, _Digests]:

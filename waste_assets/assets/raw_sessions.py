@@ -32,7 +32,7 @@ def raw_sessions(
 ) -> dg.MaterializeResult[None]:
     """Merge what the sources hold now with what is archived."""
     days = days_of(context.partition_keys)
-    files, unlisted = source.files()
+    files, unlisted = source.files(data_root.lake)
     task = Task("Archiving", sum(file.size for file in files))
     state = data_root.state()
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 
 from waste_assets.claude_code.json_text import insert, remove
 from waste_assets.claude_code.settings import SettingsError, SettingsFile
+from waste_assets.lake.place import LAKE
 from waste_assets.program import program
 
 EVENT, COMMAND = "SessionEnd", "hook-session-end"
@@ -46,10 +48,12 @@ class Change:
         return "\n".join(difflib.unified_diff(before, after, name, name, n=2, lineterm=""))
 
 
-def command_for(data_root: Path, time_zone: str) -> str:
+def command_for(data_root: Path, time_zone: str, ship: str | None = None) -> str:
     """The command line of the hook, as a shell takes it: this very installation, wherever the
-    session ran."""
+    session ran. With `ship`, the URL of a bucket, the session is also put there."""
     given = ["--data-root", str(data_root), "--time-zone", time_zone]
+    given += ["--lake", lake] if (lake := os.environ.get(LAKE)) else []
+    given += ["--ship", ship] if ship else []
     return shlex.join([*program(), COMMAND, *given])
 
 

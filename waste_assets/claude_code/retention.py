@@ -12,7 +12,9 @@ from waste_assets.claude_code.settings import SettingsError, read_settings
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.lake import Lake
 from waste_assets.transcripts.archive import DayContents, contents, stale_days
+from waste_assets.transcripts.bucket import is_object
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.sources import Source
 
 #: What Claude Code does where nothing is said, days.
 DEFAULT_DAYS = 30
@@ -63,21 +65,25 @@ class Retention:
 
 def retention(
     lake: Lake,
-    roots: Iterable[Path],
+    roots: Iterable[Path | Source],
     files: Iterable[SourceFile],
     catalog: dict[str, CatalogEntry],
     now: datetime | None = None,
 ) -> Retention:
     """Compare the age of what is not archived with the clean-up of its source."""
     moment = (now or datetime.now(UTC)).timestamp()
-    periods = {str(root): cleanup_days(root) for root in roots}
+    folders = [Path(s.root) for s in map(_source, roots) if not s.is_bucket]
+    periods = {str(folder): cleanup_days(folder) for folder in folders}
     held: dict[date, DayContents] = {}
     expiring = []
     for file in files:
         days = next(
             (period for root, period in periods.items() if file.path.startswith(f"{root}/")),
-            DEFAULT_DAYS,
+            # Nobody cleans a bucket up.
+            None if is_object(file.path) else DEFAULT_DAYS,
         )
+        if days is None:
+            continue
         expires = file.mtime_ns / 1e9 + days * 86_400
         if expires <= moment + _NEXT_RUN_SECONDS and not _is_archived(lake, file, catalog, held):
             expiring.append((expires, file.path))
@@ -103,6 +109,10 @@ def _is_archived(
     for day in entry.days.keys() - held.keys():
         held[day] = contents(lake, day)
     return not stale_days([file], catalog, held)
+
+
+def _source(root: Path | Source) -> Source:
+    return root if isinstance(root, Source) else Source.of(root)
 
 
 def cleanup_days(root: Path) -> float:

@@ -25,15 +25,18 @@ LOG = "hook.log"
 _LOG_BYTES = 1 << 20
 
 
-def session_ended(told: bytes, data_root: Path, time_zone: str, *, wait: bool = False) -> None:
+def session_ended(
+    told: bytes, data_root: Path, time_zone: str, *, wait: bool = False, ship: str | None = None
+) -> None:
     """Archive the session that Claude Code tells of, in a process that outlives this one.
 
-    `told` is what the hook got on its standard input. With `wait` the work is done here.
+    `told` is what the hook got on its standard input. With `wait` the work is done here. `ship`
+    is the URL of a bucket that the session is put into as well.
     """
     if wait:
-        _logged(told, data_root, time_zone)
+        _logged(told, data_root, time_zone, ship)
     elif os.fork() == 0:
-        _apart(lambda: _logged(told, data_root, time_zone))
+        _apart(lambda: _logged(told, data_root, time_zone, ship))
 
 
 def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
         OSError: the archive cannot be written.
     """
     from waste_assets.lake.in_use import in_use
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
     from waste_assets.transcripts import archive
     from waste_assets.transcripts.days import Calendar
@@ -66,7 +69,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     try:
         # Whoever audits next has the time to clean up.
         with in_use(data_root, sweep=False):
-            report = archive.update(Lake(data_root / "lake"), state, files, first, last, calendar)
+            report = archive.update(lake_of(data_root), state, files, first, last, calendar)
     finally:
         state.close()
     return {
@@ -89,7 +92,26 @@ def _days(file: Any, calendar: Any) -> set[date]:
     return {by_mtime}
 
 
-def _logged(told: bytes, data_root: Path, time_zone: str) -> None:
+def ship_session(transcript: Path, url: str) -> int:
+    """Put one transcript and what lies beside it into a bucket; returns how many files changed.
+
+    Raises:
+        Fault, OSError: it cannot be read or put.
+    """
+    from waste_assets.transcripts.discover import of_session
+    from waste_assets.transcripts.ship import ship
+
+    # projects/<directory of the project>/<session>.jsonl
+    root = transcript.absolute().parent.parent
+    root = root.parent if root.name == "projects" else root
+    done = ship([root], url, of_session(transcript.absolute()))
+    if done.failed:
+        path, reason = done.failed[0]
+        raise Fault(f"{path} was not shipped: {reason}")
+    return done.files
+
+
+def _logged(told: bytes, data_root: Path, time_zone: str, ship: str | None) -> None:
     """Do the work, and write down what came of it."""
     started = time.perf_counter()
     session = "unknown session"
@@ -102,6 +124,10 @@ def _logged(told: bytes, data_root: Path, time_zone: str) -> None:
         days = ", ".join(done["days"]) or "nothing new"
         outcome = f"archived {done['files']} files ({days}), {_seconds(started)}"
         outcome += "".join(f"; {path}: {reason}" for path, reason in done["unreadable"])
+        if ship:
+            # Archived it is in any case.
+            _note(data_root, f"{session}: {outcome}")
+            outcome = f"shipped {ship_session(transcript, ship)} files, {_seconds(started)}"
     except Fault as error:
         outcome = f"not archived: {error}"
     except (ValueError, LookupError, TypeError, AttributeError) as error:

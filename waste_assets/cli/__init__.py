@@ -15,6 +15,7 @@ from waste_assets.cli import (
     audit,
     clusters,
     evaluate,
+    forget,
     hook,
     labels,
     look,
@@ -22,6 +23,7 @@ from waste_assets.cli import (
     questions,
     remedies,
     sample,
+    ship,
     ui,
 )
 from waste_assets.cli.faults import faults
@@ -51,6 +53,8 @@ for _command in (
     hook.hook_session_end,
     hook.install_hook,
     hook.uninstall_hook,
+    forget.forget,
+    ship.ship,
     nightly.nightly,
     ui.ui,
     sample.sample,

@@ -19,7 +19,7 @@ from waste_assets.lake.disk import disk_faults
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1)
 @options.data_root
 @options.time_zone
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day to build.")
@@ -35,7 +35,7 @@ from waste_assets.lake.disk import disk_faults
 @click.option("--json", "as_json", is_flag=True, help="Print the account as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Print nothing but alerts, warnings and errors.")
 def audit(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     data_root: Path,
     time_zone: str,
     since: datetime | None,

@@ -149,15 +149,16 @@ def clusters_history(data_root: Path, as_json: bool) -> None:
 def _registered(data_root: Path) -> Iterator[tuple[Any, Any, Any]]:
     """The lake, the state database and what was decided about clusters."""
     from waste_assets.clusters.registry import Registry
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
 
     root = data_root.absolute()
-    if not (root / "lake").exists():
+    lake = lake_of(root)
+    if not lake.exists():
         raise InputFault(f"There is nothing in {data_root}: run `waste-assets audit` first.")
     state = State(root)
     try:
-        yield Lake(root / "lake"), state, Registry(state)
+        yield lake, state, Registry(state)
     finally:
         state.close()
 

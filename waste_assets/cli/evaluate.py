@@ -44,12 +44,12 @@ def evaluate(gold: Path, data_root: Path, answers: Path | None, as_json: bool) -
         from waste_assets.detectors.evaluate import read_gold, render
         from waste_assets.detectors.flag import Settings as DetectorSettings
         from waste_assets.detectors.score import score
-        from waste_assets.lake.lake import Lake
+        from waste_assets.lake.place import lake_of
         from waste_assets.settings import Settings
 
         given = Settings.from_environment()
         settings = DetectorSettings(given.prefix_budget, given.result_cap)
-        found = score(Lake(data_root.absolute() / "lake"), read_gold(gold), settings)
+        found = score(lake_of(data_root.absolute()), read_gold(gold), settings)
         if found.items and len(found.missing) == found.items:
             raise InputFault(
                 f"None of the annotated calls lies in {data_root}: run `waste-assets audit` on "
@@ -64,11 +64,11 @@ def _label_scores(gold: Path, data_root: Path, recorded: Path | None, as_json: b
     from waste_assets.labels.judged import gathered
     from waste_assets.labels.recorded import RecordedAnswers
     from waste_assets.labels.store import LabelStore
-    from waste_assets.lake.lake import Lake
+    from waste_assets.lake.place import lake_of
     from waste_assets.lake.state import State
     from waste_assets.settings import Settings
 
-    given, lake = Settings.from_environment(), Lake(data_root / "lake")
+    given, lake = Settings.from_environment(), lake_of(data_root)
     settings = DetectorSettings(given.prefix_budget, given.result_cap)
 
     def to_judge(days: Set[date]) -> Iterator[Subject]:

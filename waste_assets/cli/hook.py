@@ -40,11 +40,12 @@ def archive(transcript: Path, data_root: Path, time_zone: str, as_json: bool) ->
 @options.data_root
 @options.time_zone
 @click.option("--wait", is_flag=True, help="Archive before ending, not after it.")
-def hook_session_end(data_root: Path, time_zone: str, wait: bool) -> None:
+@click.option("--ship", help="Put it into this bucket as well.")
+def hook_session_end(data_root: Path, time_zone: str, wait: bool, ship: str | None) -> None:
     """Archive the session of which Claude Code tells on standard input."""
     from waste_assets.claude_code.session_end import session_ended
 
-    session_ended(sys.stdin.buffer.read(), data_root.absolute(), time_zone, wait=wait)
+    session_ended(sys.stdin.buffer.read(), data_root.absolute(), time_zone, wait=wait, ship=ship)
 
 
 _settings_file = (
@@ -68,10 +69,12 @@ def _of_a_settings_file(command: Any) -> Any:
 @click.command("install-hook")
 @options.data_root
 @options.time_zone
+@click.option("--ship", metavar="URL", help="Also put it into a bucket: s3://bucket/prefix.")
 @_of_a_settings_file
 def install_hook(
     data_root: Path,
     time_zone: str,
+    ship: str | None,
     settings: Path | None,
     project: bool,
     yes: bool,
@@ -86,7 +89,7 @@ def install_hook(
         from waste_assets.transcripts.days import Calendar
 
         Calendar(time_zone)
-        command = command_for(data_root.absolute(), time_zone)
+        command = command_for(data_root.absolute(), time_zone, ship)
         change = installed(_read_settings(settings, project), command)
         if change.file.value.get("disableAllHooks") is True:
             echo(f"disableAllHooks is set in {change.file.path}: no hook runs.", err=True)

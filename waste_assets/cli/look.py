@@ -87,9 +87,9 @@ def report(
 def show(place: str, data_root: Path) -> None:
     """Print archived lines as they were: PLACE is SESSION, SESSION:LINE or a transcript's name."""
     with faults():
-        from waste_assets.lake.lake import Lake
+        from waste_assets.lake.place import lake_of
         from waste_assets.transcripts.show import archived_lines
 
-        for raw in archived_lines(Lake(data_root / "lake"), place):
+        for raw in archived_lines(lake_of(data_root), place):
             sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()

@@ -17,7 +17,7 @@ _SOURCES = "WASTE_ASSETS_SOURCES"
 
 @click.command()
 @click.argument("kind", type=click.Choice(["cron", "systemd", "launchd"]))
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1)
 @options.data_root
 @options.time_zone
 @click.option(
@@ -29,7 +29,7 @@ _SOURCES = "WASTE_ASSETS_SOURCES"
 @click.option("--json", "as_json", is_flag=True, help="Print the files as one JSON object.")
 def nightly(
     kind: str,
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     data_root: Path,
     time_zone: str,
     directory: Path | None,
@@ -40,9 +40,10 @@ def nightly(
         from waste_assets.nightly import nightly as files_of
         from waste_assets.settings import Settings
         from waste_assets.transcripts.days import Calendar
+        from waste_assets.transcripts.sources import roots_of
 
         Calendar(time_zone)
-        sources = [path.absolute() for path in paths]
+        sources = roots_of(paths)
         # Neither variable is known to what starts in the night.
         if not paths and (os.environ.get("CLAUDE_CONFIG_DIR") or os.environ.get(_SOURCES)):
             sources = list(Settings.from_environment().sources)

@@ -9,14 +9,15 @@ from typing import Any
 from waste_assets.cli.sample import generated
 
 
-def settings_of(paths: tuple[Path, ...], data_root: Path, time_zone: str) -> Any:
+def settings_of(paths: tuple[str, ...], data_root: Path, time_zone: str) -> Any:
     """Settings for the transcripts in `paths`; without any, Claude Code's own or a sample."""
     from waste_assets.settings import Settings
     from waste_assets.transcripts.days import Calendar
+    from waste_assets.transcripts.sources import roots_of
 
     Calendar(time_zone)
     found = Settings.from_environment()
-    sources = tuple(path.absolute() for path in paths) or found.sources
+    sources = tuple(roots_of(paths)) or found.sources
     if not sources:
         sources = (generated(data_root.absolute()),)
     return replace(found, data_root=data_root.absolute(), sources=sources, time_zone=time_zone)

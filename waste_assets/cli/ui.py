@@ -21,9 +21,9 @@ from waste_assets.cli.settings import settings_of
 @click.option(
     "--no-automation", is_flag=True, help="Leave the schedule and the sensor off until asked for."
 )
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1)
 def ui(
-    data_root: Path, time_zone: str, port: int, no_automation: bool, paths: tuple[Path, ...]
+    data_root: Path, time_zone: str, port: int, no_automation: bool, paths: tuple[str, ...]
 ) -> None:
     """Start Dagster's UI, its schedule and its sensor, on this data root."""
     with faults():

@@ -9,7 +9,7 @@ import duckdb
 
 from waste_assets.accounting.ledger import PRECEDENCE
 from waste_assets.detectors.registry import detectors
-from waste_assets.lake.lake import Lake
+from waste_assets.lake.place import lake_of
 from waste_assets.lake.tables import HEURISTIC_FLAGS
 
 _COUNTED = """
@@ -27,7 +27,7 @@ def fired(data_root: Path) -> list[dict[str, Any]]:
     Raises:
         FileNotFoundError: nothing has been audited into the data root.
     """
-    parts = Lake(data_root / "lake").parts(HEURISTIC_FLAGS)
+    parts = lake_of(data_root).parts(HEURISTIC_FLAGS)
     if not parts:
         raise FileNotFoundError(2, "No flags yet, run `waste-assets audit` first", str(data_root))
     with duckdb.connect(":memory:") as con:

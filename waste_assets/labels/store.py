@@ -79,6 +79,10 @@ class Settlement:
     usd: float
 
 
+#: The task whose questions are about no day.
+CLUSTER_TITLE = "cluster_title"
+
+
 class LabelStore:
     """The tables of labels in a state database."""
 
@@ -135,6 +139,33 @@ class LabelStore:
                     is_synthetic=row.is_synthetic,
                 )
         return found
+
+    def forget_answers(self, days: Collection[date], used: Collection[str]) -> int:
+        """Forget answers that nothing uses of questions about these days, or about clusters.
+
+        What they have cost stays in the ledger, which holds no text. Returns how many are gone.
+        """
+        a, r = schema.answers.c, schema.requests.c
+        asked = (
+            sa.select(a.key, a.is_synthetic)
+            .join_from(
+                schema.answers,
+                schema.requests,
+                sa.and_(r.sending_id == a.sending_id, r.key == a.key),
+            )
+            .where(sa.or_(r.task == CLUSTER_TITLE, r.day.in_([day.isoformat() for day in days])))
+        )
+        known = frozenset(used)
+        with self._state.writing() as connection:
+            gone = [row for row in connection.execute(asked).all() if row.key not in known]
+            for row in gone:
+                connection.execute(
+                    schema.answers.delete().where(
+                        a.key == row.key, a.is_synthetic.is_(row.is_synthetic)
+                    )
+                )
+            connection.commit()
+        return len(gone)
 
     def in_flight(
         self, keys: Collection[str] | None = None, *, synthetic: bool | None = None

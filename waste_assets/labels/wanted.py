@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from waste_assets.detectors.flag import Settings
+from waste_assets.labels.canary import items
 from waste_assets.labels.judged import gathered
-from waste_assets.labels.question import Prompt, Question
+from waste_assets.labels.question import Judge, Prompt, Question
 from waste_assets.labels.registry import tasks
 from waste_assets.lake.lake import Lake
 
@@ -23,6 +24,11 @@ def questions(
     for portion in gathered(lake, days, settings, audit_per_stratum):
         for subjects in portion:
             yield from subjects.questions
+
+
+def canary_keys(judge: Judge) -> set[str]:
+    """Under which names the answers to the canary's questions are kept."""
+    return {item.question.key(judge) for item in items()}
 
 
 def prompts() -> Mapping[str, Prompt]:

@@ -22,11 +22,12 @@ from typing import IO
 
 from waste_assets.faults import Fault
 from waste_assets.lake.disk import DiskFault, blamed
+from waste_assets.lake.place import COPIES
 
 #: `.<name>.<process>.<eight digits>`, and what SQLite and DuckDB put beside a file of theirs.
 _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}(?:\.wal|\.tmp|-journal|-wal|-shm)?")
 #: Where they may lie, below the data root; the last is of Dagster's records.
-_PLACES = ("lake", "bi", "report", "dagster/history/runs")
+_PLACES = ("lake", COPIES, "bi", "report", "dagster/history/runs")
 _IN_USE, _AUDIT = ".in_use.lock", ".audit.lock"
 
 

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -23,6 +23,13 @@ from waste_assets.lake.tables import RAW_SESSIONS, Table
 _ZSTD_LEVEL = 3
 #: Of pages before compression: four times Arrow's own size makes the archive an eighth smaller.
 _PAGE_BYTES = 4 << 20
+
+
+class Overtaken(Exception):
+    """Another machine has put a partition since it was looked at."""
+
+    #: Days that were put before that was noticed.
+    done: Set[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -114,9 +121,45 @@ class Lake:
                 found[day] = f"{stat.st_ino}.{stat.st_size}.{stat.st_mtime_ns}"
         return found
 
-    def open(self, table: Table, day: date) -> PartitionWriter:
-        """A partition under construction; the caller commits or discards it."""
+    def identity(self, table: Table, day: date) -> str:
+        """What tells a partition from any other that has stood or will stand in its place.
+
+        Empty where there is none.
+        """
+        try:
+            found = self.part(table, day).stat()
+        except FileNotFoundError:
+            return ""
+        return f"{found.st_ino}/{found.st_mtime_ns}/{found.st_size}"
+
+    def exists(self) -> bool:
+        """Whether anything has ever been written here."""
+        return self.root.exists()
+
+    def open(self, table: Table, day: date, replacing: str | None = None) -> PartitionWriter:
+        """A partition under construction; the caller commits or discards it.
+
+        `replacing` is the identity of the one that it is made from. Here the lock sees to it that
+        no other takes its place meanwhile; a lake without such locks refuses the commit.
+        """
         return PartitionWriter(self.part(table, day), table)
+
+    def kept(self, name: str) -> bytes | None:
+        """A small file that stands beside the tables; None where there is none."""
+        try:
+            return (self.root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Replace a small file beside the tables, whole."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        temporary = self.root / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(self.root / name)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def writer(self, table: Table, day: date) -> Iterator[PartitionWriter]:
@@ -140,6 +183,9 @@ class Lake:
     def remove(self, table: Table, day: date) -> None:
         """Take a partition away, where there is one."""
         self.part(table, day).unlink(missing_ok=True)
+
+    def drop_copies(self, table: Table, day: date) -> None:
+        """Let nothing stay on this machine of what stood in the partition's place before."""
 
     @contextlib.contextmanager
     def lock(self, table: Table, first: date, last: date) -> Iterator[None]:
@@ -184,7 +230,12 @@ def _unusable(path: Path, why: str) -> Unusable:
 @lru_cache(maxsize=8_192)
 def _footer(path: str, _inode: int, _size: int, _mtime_ns: int) -> dict[str, str]:
     """The notes in a footer. An audit asks for them at every stage; most stay as they are."""
-    metadata = pq.read_metadata(path).metadata or {}
+    return footer_notes(pq.read_metadata(path))
+
+
+def footer_notes(footer: pq.FileMetaData) -> dict[str, str]:
+    """What the writer noted in a footer."""
+    metadata = footer.metadata or {}
     return {k.decode(): v.decode() for k, v in metadata.items() if k.startswith(b"waste.")}
 
 
@@ -214,13 +265,20 @@ class PartitionWriter:
         self._open().write_table(rows.slice(0, 0))
 
     def commit(self, *, durable: bool = False) -> None:
-        """Put the partition in its place; `durable`: only once it is on the disk."""
+        """Put the partition in its place; `durable`: only once it is on the disk.
+
+        Raises:
+            Overtaken: in a bucket, another stands there than the one that it was to replace.
+        """
         writer = self._open()
         writer.add_key_value_metadata(self.notes)
         writer.close()
         if durable:
             with self._temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
+        self._put()
+
+    def _put(self) -> None:
         self._temporary.replace(self.place)
 
     def discard(self) -> None:

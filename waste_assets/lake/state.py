@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterable, Iterator
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import cache
@@ -23,6 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from waste_assets.faults import Fault
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.disk import DiskFault, blamed
+from waste_assets.lake.place import STATE
 from waste_assets.lake.tables import SCHEMA_VERSION
 from waste_assets.lake.whole import write_whole
 from waste_assets.privacy import tighten
@@ -68,10 +71,21 @@ class State:
     def __init__(self, data_root: Path, url: str | None = None) -> None:
         check_schema(data_root)
         self._data_root = data_root
-        self._engine = sa.create_engine(url or f"sqlite:///{data_root / 'state.db'}")
+        self._engine = _engine(
+            url or os.environ.get(STATE) or f"sqlite:///{data_root / 'state.db'}"
+        )
         if self.is_sqlite:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        self.create(_metadata)
+        try:
+            self.create(_metadata)
+        except sa.exc.OperationalError as error:
+            if self.is_sqlite:
+                raise
+            place = self._engine.url.render_as_string(hide_password=True)
+            raise StateError(
+                f"The state database {place} cannot be used: {error.orig}. Start it, or correct "
+                f"{STATE}."
+            ) from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -204,6 +218,31 @@ class State:
         with self._engine.begin() as connection:
             connection.execute(self.upsert(_source_files), rows)
 
+    def forget_files(self, is_gone: Callable[[str, Iterable[date]], bool]) -> None:
+        """Forget the source files of which this is true, by their transcript and their days."""
+        paths = [
+            entry.path for entry in self.catalog().values() if is_gone(entry.transcript, entry.days)
+        ]
+        with self._engine.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            for path in paths:
+                row = _source_files.columns.path == path
+                connection.execute(_source_files.delete().where(row))
+
+    def compact(self) -> None:
+        """Write the database anew without what was deleted: else its bytes stay on the disk.
+
+        On Postgres this locks the tables that hold text, one after another.
+        """
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("VACUUM")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                return
+            for table in ("source_files", "label_answers"):
+                connection.exec_driver_sql(f"VACUUM FULL {table}")
+
     def claim_alert(self, kind: str, period: str) -> bool:
         """Whether it is for the caller to send this alert: nobody has, and nobody else will."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -226,6 +265,23 @@ class State:
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+
+def _engine(url: str) -> sa.Engine:
+    """Raises StateError where the URL cannot be used; its password is told to nobody."""
+    # psycopg 3, whose name SQLAlchemy has to be given.
+    wanted = re.sub(r"^postgres(?:ql)?://", "postgresql+psycopg://", url)
+    try:
+        return sa.create_engine(wanted, pool_pre_ping=not wanted.startswith("sqlite"))
+    except ModuleNotFoundError as error:
+        raise StateError(
+            f"A state database on Postgres needs {error.name}: install waste-assets with its "
+            "extra `team`."
+        ) from None
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
+        raise StateError(
+            f"{STATE} is no URL of a database: give postgresql://user:password@host/name."
+        ) from None
 
 
 def check_schema(data_root: Path) -> None:

@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 DATABASE = "waste.duckdb"
+LOCK = ".lock"
 #: How long a publication stays that counts no more, in seconds; and how many at most.
 _GRACE_SECONDS = 600.0
 _MOST_SUPERSEDED = 20
@@ -57,7 +58,7 @@ class Publications:
             OSError: nothing can be written there.
         """
         bi.mkdir(parents=True, exist_ok=True)
-        with (bi / ".lock").open("w") as handle:
+        with (bi / LOCK).open("w") as handle:
             fcntl.lockf(handle, fcntl.LOCK_EX)
             publications = cls(bi)
             publications.tidy()

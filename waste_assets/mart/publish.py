@@ -52,8 +52,10 @@ from waste_assets.mart.tables import (
     REMEDIES,
     REMEDY_TRACKING,
     RULE_QUALITY,
+    SESSION_OWNERS,
     WHOLE_TABLES,
 )
+from waste_assets.transcripts import archive
 
 #: What the tables by day are filled with from the lake itself.
 _BY_DAY = ("rules_flags", "judged_flags", "judged_ledger", "haiku_labels")
@@ -84,6 +86,8 @@ def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
         for day in lake.days(table)
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
+    # Whose a session is may become known though no line of it changes.
+    told.update(json.dumps(archive.owners(lake), sort_keys=True).encode())
     told.update(beside.identity.encode())
     for package in _CODE:
         told.update(_code(package))
@@ -224,7 +228,7 @@ def _build(
         if base is None:
             con.execute("; ".join(part for table in MART_TABLES for part in _definition(table)))
         _tables_of_days(con, cut, date.min if names_changed else cut)
-        _tables_of_all(con, beside)
+        _tables_of_all(con, beside, archive.owners(lake))
         con.commit()
         for table in MART_TABLES:
             _export(con, table, place / f"{table.name}.parquet", told)
@@ -241,7 +245,9 @@ def _tables_of_days(con: duckdb.DuckDBPyConnection, cut: date, cut_clusters: dat
     _run(con, "days.sql")
 
 
-def _tables_of_all(con: duckdb.DuckDBPyConnection, beside: Beside) -> None:
+def _tables_of_all(
+    con: duckdb.DuckDBPyConnection, beside: Beside, owners: Mapping[str, archive.Owner]
+) -> None:
     """Write what tells of all days together."""
     for table in WHOLE_TABLES:
         con.execute(f"DELETE FROM {table.name}")
@@ -252,6 +258,7 @@ def _tables_of_all(con: duckdb.DuckDBPyConnection, beside: Beside) -> None:
     _fill(con, REMEDIES, ranked)
     _fill(con, REMEDY_TRACKING, tracked)
     _fill(con, CLUSTER_ESTIMATES, cluster_estimates(con))
+    _session_owners(con, owners)
     _label_spend(con, beside.spend.rows)
     _fill(con, RULE_QUALITY, _quality(con))
 
@@ -299,6 +306,18 @@ def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[s
         places = f"({', '.join('?' * len(table.columns))})"
         values = [row[column.name] for row in rows for column in table.columns]
         con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
+
+
+def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive.Owner]) -> None:
+    """Of the sessions that have used anything."""
+    rows = [(session, *owner) for session, owner in sorted(owners.items())]
+    con.execute(
+        f"INSERT INTO {SESSION_OWNERS.name} "
+        "SELECT session_id, nullif(owner, ''), nullif(host, '') "
+        "FROM (SELECT unnest(?::VARCHAR[]) AS session_id, unnest(?::VARCHAR[]) AS owner, "
+        "unnest(?::VARCHAR[]) AS host) JOIN session_usage USING (session_id) ORDER BY session_id",
+        [list(column) for column in zip(*rows, strict=True)] or [[], [], []],
+    )
 
 
 def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:

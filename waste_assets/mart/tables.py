@@ -79,6 +79,17 @@ SESSION_USAGE = Table(
     ),
     ("session_id",),
 )
+SESSION_OWNERS = Table(
+    "session_owners",
+    "Whose sessions these are, as their source says: joined with the others by `session_id`, it "
+    "gives tables by person or team.",
+    (
+        Column("session_id", pa.string(), "Session.", nullable=False),
+        Column("owner", pa.string(), "Whose source it was archived from first; NULL: unknown."),
+        Column("host", pa.string(), "The machine of that source; NULL: unknown."),
+    ),
+    ("session_id",),
+)
 COVERAGE = Table(
     "coverage",
     "What the figures of a day rest on.",
@@ -646,6 +657,7 @@ RULE_QUALITY = Table(
 MART_TABLES = (
     DAILY_USAGE,
     SESSION_USAGE,
+    SESSION_OWNERS,
     DAILY_WASTE,
     SESSION_WASTE,
     TOKEN_LEDGER_DAILY,

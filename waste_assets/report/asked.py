@@ -11,6 +11,7 @@ from typing import Any
 
 from waste_assets.faults import Fault
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.place import lake_of
 from waste_assets.mart.publications import current
 from waste_assets.report.overview import overview
 from waste_assets.report.session import find_session, told_sessions
@@ -34,7 +35,7 @@ class Root:
     @property
     def lake(self) -> Lake:
         """The lake below it."""
-        return Lake(self.path / "lake")
+        return lake_of(self.path)
 
     @cached_property
     def bi(self) -> Path:

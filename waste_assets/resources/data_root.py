@@ -11,6 +11,7 @@ from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.store import LabelStore
 from waste_assets.lake.in_use import in_use
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.place import lake_of
 from waste_assets.lake.state import State
 from waste_assets.resources.haiku import Haiku
 from waste_assets.settings import LABELS_FILE, Settings
@@ -21,6 +22,8 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     """Everything that the project writes lies below one directory."""
 
     path: str
+    #: Where the lake lies; empty: below the path.
+    lake_url: str = ""
     time_zone: str = "UTC"
     prefix_budget: int = Settings.prefix_budget
     result_cap: int = Settings.result_cap
@@ -37,8 +40,8 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
 
     @property
     def lake(self) -> Lake:
-        """The lake below it."""
-        return Lake(self.root / "lake")
+        """The lake of it."""
+        return lake_of(self.root, self.lake_url)
 
     @property
     def bi(self) -> Path:

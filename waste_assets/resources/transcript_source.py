@@ -1,21 +1,23 @@
 """The source directories as a Dagster resource. They are opened read-only, always."""
 
-from pathlib import Path
-
 import dagster as dg
 
+from waste_assets.lake.lake import Lake
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.sources import Source
 
 
 class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
-    """Directories that hold transcripts; none is allowed, for sources may be gone."""
+    """Directories and buckets that hold transcripts; none is allowed, for sources may be gone."""
 
     roots: list[str]
 
-    def files(self) -> tuple[list[SourceFile], list[tuple[str, str]]]:
-        """The files to archive, and (path, reason) of what could not be looked at."""
-        return discover(self.existing())
+    def files(self, lake: Lake) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+        """The files to archive into a lake, and (path, reason) of what could not be looked at."""
+        found, unlisted = discover(self.existing())
+        return Forgotten.of(lake).without(found), unlisted
 
-    def existing(self) -> list[Path]:
+    def existing(self) -> list[Source]:
         """The roots that are there."""
-        return check_roots(Path(root) for root in self.roots if Path(root).exists())
+        return check_roots(root for root in self.roots if Source.of(root).may_exist())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
+import time
 from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,11 +23,13 @@ import pyarrow.parquet as pq
 
 from waste_assets.collector import at_rest
 from waste_assets.lake.catalog import CatalogEntry, session_of
-from waste_assets.lake.lake import Lake, PartitionWriter
+from waste_assets.lake.lake import Lake, Overtaken, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
+from waste_assets.transcripts.bucket import read_ahead
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.lines import (
     Piece,
     Reading,
@@ -42,10 +46,17 @@ if TYPE_CHECKING:
 #: A day's lines are written when so many bytes of them wait, or so many of all days.
 _DAY_BYTES = 8 << 20
 _ALL_BYTES = 64 << 20
+#: How often a day is begun anew that other machines put meanwhile.
+_TRIES = 8
 #: Row groups that may wait for the writing thread.
 _WAITING_GROUPS = 2
 _COMMON = ("transcript", "kind", "project", "path")
 _VERSION, _HELD, _SEEN, _COUNTS = "waste.version", "waste.held", "waste.seen", "waste.counts"
+_OWNERS = "waste.owners"
+
+
+#: Whose, and of which host; empty where one is not known.
+Owner = tuple[str, str]
 
 
 @dataclass
@@ -61,6 +72,8 @@ class DayContents:
     lines: int = 0
     files: int = 0
     bytes: int = 0
+    #: Owner and host of the sessions that lines were archived of, where they are known.
+    owners: dict[str, Owner] = field(default_factory=dict)
 
     def covers(self, transcript: str, digest: str) -> bool:
         """Whether a file with these lines has nothing that is not held."""
@@ -121,8 +134,39 @@ def contents(lake: Lake, day: date) -> DayContents:
         return DayContents()
     counts = json.loads(notes[_COUNTS])
     return DayContents(
-        notes[_VERSION], json.loads(notes[_HELD]), json.loads(notes[_SEEN]), **counts
+        notes[_VERSION],
+        json.loads(notes[_HELD]),
+        json.loads(notes[_SEEN]),
+        **counts,
+        owners=_owners(notes),
     )
+
+
+def notes_of(told: DayContents) -> dict[str, str]:
+    """What the footer says of these contents; their version is set."""
+    held = json.dumps(told.held, sort_keys=True)
+    told.version = hashlib.sha256(held.encode()).hexdigest()[:16]
+    counts = {name: getattr(told, name) for name in ("lines", "files", "bytes")}
+    return {
+        _VERSION: told.version,
+        _HELD: held,
+        _SEEN: json.dumps(told.seen, sort_keys=True),
+        _COUNTS: json.dumps(counts),
+        _OWNERS: _listed_owners(told.owners),
+    }
+
+
+def owners(lake: Lake) -> dict[str, Owner]:
+    """Whose each session is, and of which host: as the first day says on which it is known."""
+    found: dict[str, Owner] = {}
+    for day in lake.days(RAW_SESSIONS):
+        found = _owners(lake.notes(RAW_SESSIONS, day)) | found
+    return found
+
+
+def _owners(notes: Mapping[str, str]) -> dict[str, Owner]:
+    told = json.loads(notes.get(_OWNERS, "[]"))
+    return {session: (owner, host) for owner, host, sessions in told for session in sessions}
 
 
 def changed_files(files: Iterable[SourceFile], catalog: dict[str, CatalogEntry]) -> set[str]:
@@ -176,6 +220,11 @@ def update(
         OSError: the lake cannot be written (no free disk, no permission).
     """
     with lake.lock(RAW_SESSIONS, first, last):
+        forgotten = Forgotten.of(lake)
+        files = forgotten.without(files)
+        first = max(first, forgotten.before or first)
+        if first > last:
+            return ArchiveReport(files=len(files))
         catalog = state.catalog()
         ahead = ArchiveReport()
         if processes is not None:
@@ -190,8 +239,11 @@ def update(
                 state.remember(ahead.entries.values())
                 catalog |= ahead.entries
         # All of it, or what nobody could know of before the files were read.
-        update = _Update(lake, catalog, first, last, calendar, follow, progress, opened)
-        report = update.run(files)
+        report = _unless_overtaken(
+            lambda: _Update(lake, catalog, first, last, calendar, follow, progress, opened).run(
+                files
+            )
+        )
         state.remember(report.entries.values())
     report.entries = ahead.entries | report.entries
     report.changed |= ahead.changed
@@ -228,10 +280,34 @@ def _update_portion(
     task: tuple[Portion, dict[str, CatalogEntry]],
 ) -> ArchiveReport:
     part, catalog = task
-    update = _Update(lake, catalog, part.first, part.last, Calendar(zone), follow)
-    report = update.run(part.files)
+    report = _unless_overtaken(
+        lambda: _Update(lake, catalog, part.first, part.last, Calendar(zone), follow).run(
+            part.files
+        )
+    )
     report.contents.clear()  # long, and to be had from the footers
     return report
+
+
+def _unless_overtaken(update: Callable[[], ArchiveReport]) -> ArchiveReport:
+    """Update; where another machine has put a day meanwhile, once more on top of that.
+
+    Days that were put before are then found to hold what the files have.
+    """
+    changed: set[date] = set()
+    for tries in range(_TRIES):
+        try:
+            report = update()
+        except Overtaken as error:
+            changed |= error.done
+            if tries == _TRIES - 1:
+                raise
+            # Those who met do not meet again.
+            time.sleep(random.uniform(0, 0.2 * 2**tries))
+            continue
+        report.changed |= changed
+        return report
+    raise AssertionError
 
 
 class _Update:
@@ -252,7 +328,10 @@ class _Update:
         self._first, self._last = first, last
         self._follow, self._progress, self._opened = follow, progress, opened
         self._report = ArchiveReport()
+        self._forgotten = Forgotten.of(lake)
         held = [day for day in lake.days(RAW_SESSIONS) if first <= day <= last]
+        #: Which versions of the days all this is made from.
+        self._identities = {day: lake.identity(RAW_SESSIONS, day) for day in held}
         self._contents = {day: contents(lake, day) for day in held}
         self._writers: dict[date, _DayWriter] = {}
         self._session_days: dict[str, date] = {}
@@ -270,7 +349,8 @@ class _Update:
                 self._note_session(entry.transcript, min(entry.days))
         wanted = self.wanted(files)
         # Rows under way are many and never lead back to themselves.
-        with at_rest(), _Background() as pool:
+        ahead = read_ahead((file.path, file.size) for file in wanted)
+        with at_rest(), ahead, _Background() as pool:
             try:
                 for transcript, group in groupby(wanted, key=lambda file: file.transcript):
                     for entry in self._transcript(transcript, list(group), pool):
@@ -282,7 +362,9 @@ class _Update:
                     if writer.commit():
                         self._report.changed.add(day)
                     self._contents[day] = writer.contents
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, Overtaken):
+                    error.done = self._report.changed
                 pool.abandon()
                 for writer in self._writers.values():
                     writer.discard()
@@ -313,10 +395,15 @@ class _Update:
                         continue
                     project = reading.project
                     known = self._contents.get(piece.day)
-                    if len(files) > 1 or (known is not None and transcript in known.held):
-                        held[piece.day].append((file, project, piece.kept()))
-                    else:
-                        self._writer(piece.day, pool).append(transcript, file, project, piece)
+                    merged = len(files) > 1 or (known is not None and transcript in known.held)
+                    # Lines of forgotten sessions count as read, and go nowhere.
+                    for rest in piece.without(self._forgotten.of_lines(piece.sessions)):
+                        if merged:
+                            held[piece.day].append((file, project, rest.kept()))
+                        else:
+                            writer = self._writer(piece.day, pool)
+                            writer.append(transcript, file, project, rest)
+                            writer.own(transcript, set(rest.sessions), (file.owner, file.host))
             except Unreadable as error:
                 self._report.unreadable.append((file.path, str(error)))
                 continue
@@ -343,7 +430,12 @@ class _Update:
         for day, pieces in held.items():
             known = self._contents.get(day, DayContents())
             if not all(known.covers(transcript, digest) for digest in digests[day]):
-                self._writer(day, pool).merge(transcript, pieces, digests[day])
+                writer = self._writer(day, pool)
+                writer.merge(transcript, pieces, digests[day])
+                # Of several copies the longest.
+                longest = max((file for file, _, _ in pieces), key=lambda file: file.size)
+                sessions = {session for _, _, piece in pieces for session in piece.sessions}
+                writer.own(transcript, sessions, (longest.owner, longest.host))
 
     def _pieces(self, file: SourceFile, reading: Reading) -> Iterator[Piece]:
         if file.is_lines:
@@ -368,7 +460,10 @@ class _Update:
         if day not in self._writers:
             known = self._contents.get(day, DayContents())
             follower = self._follow(self._lake, day) if self._follow else None
-            self._writers[day] = _DayWriter(self._lake, day, known, pool, follower)
+            identity = self._identities.get(day, "")
+            if self._lake.identity(RAW_SESSIONS, day) != identity:
+                raise Overtaken(day.isoformat())
+            self._writers[day] = _DayWriter(self._lake, day, known, identity, pool, follower)
         waiting = sum(writer.waiting for writer in self._writers.values())
         if waiting > _ALL_BYTES:
             max(self._writers.values(), key=lambda writer: writer.waiting).flush()
@@ -415,13 +510,16 @@ class _DayWriter:
         lake: Lake,
         day: date,
         known: DayContents,
+        identity: str,
         pool: _Background,
         follower: Follower | None,
     ) -> None:
-        self.contents = DayContents(held=dict(known.held), seen=dict(known.seen))
+        self.contents = DayContents(
+            held=dict(known.held), seen=dict(known.seen), owners=dict(known.owners)
+        )
         self.waiting = 0
         self._before = known
-        self._out: PartitionWriter = lake.open(RAW_SESSIONS, day)
+        self._out: PartitionWriter = lake.open(RAW_SESSIONS, day, replacing=identity)
         self._old = _OldRows(str(lake.part(RAW_SESSIONS, day))) if known.version else None
         self._pool, self._follower = pool, follower
         self._columns = _Columns()
@@ -438,6 +536,22 @@ class _DayWriter:
         self.waiting += len(piece.data)
         if self.waiting >= _DAY_BYTES:
             self.flush()
+
+    def own(self, transcript: str, sessions: Iterable[str], owner: Owner) -> None:
+        """Say whose the sessions of a transcript are: who was first stays it.
+
+        Lines of a session that stand in the transcript of another say it only where no
+        transcript of its own does.
+        """
+        if not any(owner):
+            return
+        for session in sessions:
+            if session in self._before.owners:
+                continue
+            if session == session_of(transcript):
+                self.contents.owners[session] = owner
+            else:
+                self.contents.owners.setdefault(session, owner)
 
     def merge(
         self,
@@ -480,15 +594,7 @@ class _DayWriter:
         """Put the day in its place; whether its rows have changed."""
         if self._old is not None:
             self._old.close()
-        held = json.dumps(self.contents.held, sort_keys=True)
-        self.contents.version = hashlib.sha256(held.encode()).hexdigest()[:16]
-        counts = {name: getattr(self.contents, name) for name in ("lines", "files", "bytes")}
-        self._out.notes = {
-            _VERSION: self.contents.version,
-            _HELD: held,
-            _SEEN: json.dumps(self.contents.seen, sort_keys=True),
-            _COUNTS: json.dumps(counts),
-        }
+        self._out.notes = notes_of(self.contents)
         self._out.commit(durable=True)
         if self._follower is not None:
             self._follower.finish(self.contents.version)
@@ -617,6 +723,14 @@ class _OldRows:
                 return False
             self._rest = self._file.read_row_group(group).cast(RAW_SESSIONS.schema)
         return True
+
+
+def _listed_owners(owners: dict[str, Owner]) -> str:
+    """Each owner and host once, with its sessions."""
+    listed: dict[Owner, list[str]] = defaultdict(list)
+    for session in sorted(owners):
+        listed[owners[session]].append(session)
+    return json.dumps([[*owner, sessions] for owner, sessions in sorted(listed.items())])
 
 
 def _union(old: pa.Table, new: pa.Table) -> pa.Table:

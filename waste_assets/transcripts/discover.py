@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from waste_assets.faults import Fault
+from waste_assets.transcripts import bucket
+from waste_assets.transcripts.sources import Source, SourceError
 
 _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 #: Names that Claude Code gives its files, from the session id on: the same wherever the
@@ -20,10 +21,6 @@ _BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
 _LAST_NS = (1 << 63) - 1
 
 
-class SourceError(Fault):
-    """The sources cannot be read."""
-
-
 @dataclass(frozen=True)
 class SourceFile:
     """A file of a source directory, as its directory entry describes it."""
@@ -33,7 +30,12 @@ class SourceFile:
     transcript: str
     is_lines: bool
     size: int
+    #: Of an object of a bucket: the second in which it was put, and below it a number that
+    #: another content does not have.
     mtime_ns: int
+    #: Whose it is, and of which machine; empty where nobody knows.
+    owner: str = ""
+    host: str = ""
 
     @property
     def session(self) -> str:
@@ -52,15 +54,19 @@ def default_roots(environ: Mapping[str, str], home: Path) -> list[Path]:
     return [root for root in roots if (root / "projects").is_dir()]
 
 
-def check_roots(roots: Iterable[Path]) -> list[Path]:
-    """The roots, made absolute.
+def check_roots(roots: Iterable[Path | str]) -> list[Source]:
+    """The sources that these roots stand for.
 
     Raises:
         SourceError: a root does not exist, is not a directory, or cannot be listed.
     """
     checked = []
-    for root in roots:
-        root = root.expanduser().absolute()
+    for source in (one for root in roots for one in Source.of(root).expanded()):
+        if source.is_bucket:
+            bucket.check(source)
+            checked.append(source)
+            continue
+        root = Path(source.root)
         if not root.exists():
             raise SourceError(f"{root} does not exist: give a directory that holds transcripts.")
         if not root.is_dir():
@@ -71,11 +77,13 @@ def check_roots(roots: Iterable[Path]) -> list[Path]:
             raise SourceError(
                 f"{root} cannot be read ({error.strerror}): allow this user to list it."
             ) from error
-        checked.append(root)
+        checked.append(source)
     return checked
 
 
-def discover(roots: Iterable[Path]) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+def discover(
+    roots: Iterable[Path | str | Source],
+) -> tuple[list[SourceFile], list[tuple[str, str]]]:
     """Every file worth archiving below the roots, by transcript, and what could not be listed.
 
     A root is a Claude config directory, its `projects` directory, or any directory with
@@ -84,12 +92,18 @@ def discover(roots: Iterable[Path]) -> tuple[list[SourceFile], list[tuple[str, s
     """
     found: dict[str, SourceFile] = {}
     unreadable: list[tuple[str, str]] = []
-    for root in roots:
+    for source in _sources(roots):
+        if source.is_bucket:
+            for file in bucket.files(source):
+                if taken := _named(file.path, file.relative, file.size, file.mtime_ns, source):
+                    found[file.path] = taken
+            continue
+        root = Path(source.root)
         start = root / "projects" if (root / "projects").is_dir() else root
         # Links to directories are not followed: below the start only files may be links.
         real_start = os.path.realpath(start)
         for entry, relative in _walk(str(start), "", unreadable):
-            _take(entry, relative, real_start, found, unreadable)
+            _take(entry, relative, real_start, found, unreadable, source)
     return sorted(found.values(), key=lambda f: (f.transcript, f.path)), unreadable
 
 
@@ -104,6 +118,7 @@ def of_session(transcript: Path) -> list[SourceFile]:
     found: dict[str, SourceFile] = {}
     unreadable: list[tuple[str, str]] = []
     real_start = os.path.realpath(start)
+    source = Source(str(start)).named()
     try:
         with os.scandir(transcript.parent) as entries:
             mine = [e for e in entries if e.name in (transcript.name, transcript.stem)]
@@ -115,9 +130,9 @@ def of_session(transcript: Path) -> list[SourceFile]:
         relative = f"{transcript.parent.name}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
             for inner, place in _walk(entry.path, f"{relative}/", unreadable):
-                _take(inner, place, real_start, found, unreadable)
+                _take(inner, place, real_start, found, unreadable, source)
         else:
-            _take(entry, relative, real_start, found, unreadable)
+            _take(entry, relative, real_start, found, unreadable, source)
     return sorted(found.values(), key=lambda f: (f.transcript, f.path))
 
 
@@ -127,22 +142,37 @@ def _take(
     real_start: str,
     found: dict[str, SourceFile],
     unreadable: list[tuple[str, str]],
+    source: Source,
 ) -> None:
     """Add a file to what was found, by its real path, where it is worth archiving."""
-    is_lines = relative.endswith(".jsonl")
-    if not is_lines and not _BESIDE.search(relative):
+    if not relative.endswith(".jsonl") and not _BESIDE.search(relative):
         return
     try:
         stat = entry.stat()
     except OSError as error:
         unreadable.append((entry.path, error.strerror or "cannot be read"))
         return
+    real = os.path.realpath(entry.path) if entry.is_symlink() else f"{real_start}/{relative}"
+    file = _named(entry.path, relative, stat.st_size, stat.st_mtime_ns, source)
+    if file is not None:
+        found[real] = file
+
+
+def _named(path: str, relative: str, size: int, mtime_ns: int, source: Source) -> SourceFile | None:
+    """The file, with the transcript that its name says; None where it is not worth archiving."""
+    is_lines = relative.endswith(".jsonl")
+    if not is_lines and not _BESIDE.search(relative):
+        return None
     standard = _STANDARD.search(relative)
     transcript = standard[1] if standard else relative
-    real = os.path.realpath(entry.path) if entry.is_symlink() else f"{real_start}/{relative}"
     # Some file systems keep times that no database takes.
-    mtime_ns = max(-_LAST_NS, min(stat.st_mtime_ns, _LAST_NS))
-    found[real] = SourceFile(entry.path, transcript, is_lines, stat.st_size, mtime_ns)
+    mtime_ns = max(-_LAST_NS, min(mtime_ns, _LAST_NS))
+    return SourceFile(path, transcript, is_lines, size, mtime_ns, source.owner, source.host)
+
+
+def _sources(roots: Iterable[Path | str | Source]) -> Iterator[Source]:
+    for root in roots:
+        yield from [root] if isinstance(root, Source) else Source.of(root).expanded()
 
 
 def _walk(

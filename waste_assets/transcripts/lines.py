@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
-from io import FileIO
+from itertools import groupby
 from sys import intern
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from waste_assets.lake.tables import TIMESTAMP
+from waste_assets.transcripts.bucket import is_object, modified, opened_object
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
@@ -74,6 +74,32 @@ class Piece:
             exact = [canonical_timestamp(value) for value in self.timestamps]
             return pa.array([e + "Z" if e else None for e in exact], pa.string()).cast(TIMESTAMP)
 
+    def without(self, sessions: set[str]) -> Iterator[Piece]:
+        """The lines of other sessions, in pieces of neighbours."""
+        if not sessions:
+            yield self
+            return
+        wanted = [session not in sessions for session in self.sessions]
+        start = 0
+        for wants, group in groupby(wanted):
+            end = start + len(list(group))
+            if wants:
+                offsets = self.offsets[start : end + 1]
+                rest = Piece(
+                    self.day,
+                    self.first_line + start,
+                    bytes(self.data[offsets[0] : offsets[-1]]),
+                    offsets - offsets[0],
+                    self.types[start:end],
+                    self.timestamps[start:end],
+                    self.sessions[start:end],
+                    self.records[start:end],
+                )
+                yield rest
+                # They look into a buffer that may have to grow.
+                rest.records.clear()
+            start = end
+
     def kept(self) -> Piece:
         """The piece with bytes of its own, which stay, and nothing else that is large."""
         return replace(self, data=bytes(self.data), records=[])
@@ -125,7 +151,7 @@ def read_pieces(
                 buffer += bytes(len(buffer))
         if filled:
             rest = bytes(buffer[:filled])
-            if _is_whole(rest) or is_settled(os.fstat(handle.fileno()).st_mtime):
+            if _is_whole(rest) or is_settled(modified(handle, file.mtime_ns)):
                 yield from state.pieces(bytearray(rest), filled)
             else:
                 reading.pending_bytes = filled
@@ -140,17 +166,18 @@ def read_whole(file: SourceFile, opened: Callable[[str], None] = lambda path: No
     """
     opened(file.path)
     with _open(file.path) as handle, _source_errors():
-        return handle.read()
+        data: bytes = handle.read()
+        return data
 
 
-def _open(path: str) -> FileIO:
+def _open(path: str) -> Any:
     with _source_errors():
-        return open(path, "rb", buffering=0)
+        return opened_object(path) if is_object(path) else open(path, "rb", buffering=0)
 
 
-def _fill(handle: FileIO, buffer: memoryview) -> int:
+def _fill(handle: Any, buffer: memoryview) -> int:
     with _source_errors():
-        return handle.readinto(buffer)
+        return int(handle.readinto(buffer) or 0)
 
 
 @contextmanager

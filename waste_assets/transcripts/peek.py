@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from waste_assets.transcripts.bucket import ends
 from waste_assets.transcripts.days import canonical_timestamp
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.lines import timestamp_of
@@ -36,15 +37,10 @@ def peek(file: SourceFile, start: int = 0) -> Peek:
 # Whoever plans looks first, and who archives asks once more.
 @lru_cache(maxsize=16_384)
 def _peek(path: str, start: int, size: int, _mtime_ns: int) -> Peek:
-    with open(path, "rb") as handle:
-        handle.seek(start)
-        head = handle.read(_PEEK)
-        end = max(start + len(head), size - _PEEK)
-        handle.seek(end)
-        tail = handle.read(_PEEK)
-    ends = [_of_lines(head.split(b"\n")[:-1]), _of_lines(tail.split(b"\n")[1:])]
-    found = [of_lines or _within(data) for of_lines, data in zip(ends, (head, tail), strict=True)]
-    return Peek((*found[0], *found[1]), any(ends))
+    head, tail = ends(path, start, size, _PEEK)
+    lines = [_of_lines(head.split(b"\n")[:-1]), _of_lines(tail.split(b"\n")[1:])]
+    found = [of_lines or _within(data) for of_lines, data in zip(lines, (head, tail), strict=True)]
+    return Peek((*found[0], *found[1]), any(lines))
 
 
 def _of_lines(lines: list[bytes]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,16 +26,6 @@ from waste_assets_tests.labels.support import (
     questions,
 )
 
-#: A database of a Postgres server that the tests may use, where there is one.
-POSTGRES = os.environ.get("WASTE_ASSETS_TEST_POSTGRES")
-URLS = [
-    pytest.param(None, id="sqlite"),
-    pytest.param(
-        POSTGRES,
-        id="postgres",
-        marks=pytest.mark.skipif(POSTGRES is None, reason="needs WASTE_ASSETS_TEST_POSTGRES"),
-    ),
-]
 #: Each its own questions, run and client, all the same month's budget.
 _ASK = """
 import json, sys
@@ -54,10 +43,10 @@ print(json.dumps([asked.submitted, asked.reserved_usd]))
 """
 
 
-@pytest.fixture(params=URLS)
+@pytest.fixture(params=["sqlite", "postgres"])
 def state(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The URL of a state database without labels; None is that of the data root."""
-    url: str | None = request.param
+    url = request.getfixturevalue("postgres") if request.param == "postgres" else None
     yield url
     if url is not None:
         engine = sa.create_engine(url)
