@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from waste_assets.cli import commands
 from waste_assets.labels import wanted
+from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.settings import LabelSettings
 from waste_assets.sample import generate
 from waste_assets_tests.fake_anthropic import FakeAnthropic
@@ -38,6 +39,8 @@ class Done:
 def our_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wanted, "questions", wanted.questions)
     monkeypatch.setattr(wanted, "prompts", wanted.prompts)
+    monkeypatch.setattr(Labelling, "allowed", Labelling.allowed)
+    monkeypatch.setattr(Labelling, "ask", Labelling.ask)
     give_questions()
 
 

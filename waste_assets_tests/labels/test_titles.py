@@ -220,7 +220,7 @@ def test_a_run_of_the_job_asks_for_titles_too(
     titles = ["You name clusters" in str(params["system"]) for params in asked_for]
     assert sum(titles) == 1
     # What belongs to the days was asked before.
-    assert not titles[0] and titles[-1]
+    assert titles[0] is False and titles[-1] is True, titles
     # Without a budget nothing is asked.
     sent = len(fake.log)
     ask_titles(resources["data_root"], Haiku(base_url=fake.url), "poor")
