@@ -60,12 +60,13 @@ _UNLIKE_KINDS = _unlike(
     ("tokens",),
     ("usd",),
 )
+#: Whoever owns neither a token nor a dollar of a day may stand there or not.
+_OWNING = "HAVING tokens <> 0 OR abs(coalesce(sum(usd), 0)) > 1e-9"
 _UNLIKE_OWNERS = _unlike(
     "SELECT day, category, sum(tokens) FILTER (token_kind <> 'other')::BIGINT AS tokens, "
-    f"sum(usd) AS usd FROM bi.{TOKEN_LEDGER_DAILY.name} GROUP BY day, category",
+    f"sum(usd) AS usd FROM bi.{TOKEN_LEDGER_DAILY.name} GROUP BY day, category {_OWNING}",
     f"SELECT day, category, sum({' + '.join(f'{k}_tokens' for k in _KINDS)})::BIGINT AS tokens, "
-    "sum(usd) AS usd FROM lake_ledger GROUP BY day, category "
-    "HAVING tokens <> 0 OR abs(coalesce(sum(usd), 0)) > 1e-9 OR category = 'productive'",
+    f"sum(usd) AS usd FROM lake_ledger GROUP BY day, category {_OWNING}",
     ("day", "category"),
     ("tokens",),
     ("usd",),
@@ -77,8 +78,10 @@ _UNLIKE_CACHE = _unlike(
     f"FROM bi.{CACHE_ECONOMICS.name} GROUP BY day, model",
     "SELECT day, model, count(*) AS responses, sum(read_tokens)::BIGINT AS read_tokens, "
     "sum(usd) AS usd, sum(usd_read) AS usd_read, sum(usd_write_5m + usd_write_1h) AS usd_write, "
-    "sum((input_tokens + write_5m_tokens + write_1h_tokens + read_tokens) * rate_input / 1e6 "
-    "+ usd - usd_input - usd_write_5m - usd_write_1h - usd_read) AS usd_uncached "
+    # What other runs inside a response were billed is in its amounts, and not in its tokens.
+    "sum(usd + (read_tokens * (rate_input - rate_read) "
+    "+ write_5m_tokens * (rate_input - rate_write_5m) "
+    "+ write_1h_tokens * (rate_input - rate_write_1h)) / 1e6) AS usd_uncached "
     "FROM parsed_turns GROUP BY day, model",
     ("day", "model"),
     ("responses", "read_tokens"),
