@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import Any
 
 from waste_assets.alerts.settings import AlertSettings
 from waste_assets.lake.place import STATE, directory_of
+from waste_assets.lake.whole import write_whole
 from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import SourceFile
@@ -83,15 +83,9 @@ def note(data_root: Path, current: str, until: float | None, told: dict[str, Any
     `until` is when a file's last line counts as finished, though nobody has touched it (seconds
     since 1970). Where it cannot be written, the next audit plans.
     """
-    place = data_root / _NAME
-    temporary = place.with_name(f".{_NAME}.{os.getpid()}.{secrets.token_hex(4)}")
     noted = {"identity": current, "until": until, "told": told}
     with suppress(OSError):
-        try:
-            temporary.write_text(json.dumps(noted, default=str))
-            temporary.replace(place)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(data_root / _NAME, json.dumps(noted, default=str).encode())
 
 
 def forget(data_root: Path) -> None:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from waste_assets.faults import Fault
 from waste_assets.lake.tables import RAW_SESSIONS, Table
+from waste_assets.lake.whole import write_whole
 
 #: On transcripts 6.8 : 1; higher levels cost four times as much for a tenth less.
 _ZSTD_LEVEL = 3
@@ -154,12 +155,7 @@ class Lake:
     def keep(self, name: str, data: bytes) -> None:
         """Replace a small file beside the tables, whole."""
         self.root.mkdir(parents=True, exist_ok=True)
-        temporary = self.root / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(self.root / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(self.root / name, data)
 
     @contextlib.contextmanager
     def writer(self, table: Table, day: date) -> Iterator[PartitionWriter]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.whole import write_whole
 from waste_assets.report.index_page import index_page
 from waste_assets.report.inputs import report_inputs
 from waste_assets.report.overview import overview
@@ -71,11 +69,5 @@ def write_session(lake: Lake, bi: Path, folder: Path, session_id: str, calendar:
 def _replace(page: Path, text: str) -> int:
     """Put a page in its place, whole; returns its size in bytes."""
     data = text.encode("utf-8", "replace")
-    temporary = page.with_name(f".{page.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(page)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_whole(page, data)
     return len(data)
