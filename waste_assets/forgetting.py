@@ -23,6 +23,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from waste_assets.clusters.applied import AppliedRemedies
 from waste_assets.faults import Fault
 from waste_assets.lake import tables
 from waste_assets.lake.catalog import session_of
@@ -32,6 +33,7 @@ from waste_assets.lake.place import lake_of
 from waste_assets.lake.state import State
 from waste_assets.lake.whole import write_whole
 from waste_assets.mart.publications import LOCK, Publications
+from waste_assets.mart.shown_project import shown_project
 from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts import archive, erase
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
@@ -154,7 +156,15 @@ def _deleted(settings: Settings, lake: Lake, request: Request) -> tuple[Found, i
     rows = sum(
         erase.erase(lake, day, found.sessions) for day in found.days if day not in found.past
     )
+    with closing(State(root)) as state:
+        _without_remedies(lake, AppliedRemedies(state))
     return found, rows
+
+
+def _without_remedies(lake: Lake, applied: AppliedRemedies) -> None:
+    """Forget where remedies were applied, if nothing is left of the project."""
+    if noted := applied.projects():
+        applied.forget(noted - {shown_project(path) for path in erase.projects(lake)})
 
 
 def _without_publications(root: Path) -> None:

@@ -87,6 +87,13 @@ class BucketServer:
         keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
         return {k: client.get_object(Bucket=BUCKET, Key=k)["Body"].read() for k in keys}
 
+    def clear(self) -> None:
+        """Empty the bucket, and plant nothing any more."""
+        self.faults.clear()
+        self.before.clear()
+        for key in self.objects():
+            self.client.delete_object(Bucket=BUCKET, Key=key)
+
     def _serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.requests[method] += 1

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from waste_assets_tests import postgres_server
+
+if TYPE_CHECKING:
+    from waste_assets_tests.bucket_server import BucketServer
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +26,30 @@ def postgres() -> Iterator[str]:
         pytest.skip("needs Debian's postgresql, or WASTE_ASSETS_TEST_POSTGRES")
     with postgres_server.running(programs) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def running_bucket() -> Iterator[BucketServer]:
+    """The server of all tests that want a bucket."""
+    # Importing it takes a second.
+    from waste_assets_tests.bucket_server import BucketServer
+
+    with BucketServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running_bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketServer]:
+    """An S3 server with an empty bucket, that every program finds by its environment."""
+    from waste_assets.lake import objects
+
+    for name, value in running_bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    objects._client_of.cache_clear()
+    yield running_bucket
+    running_bucket.clear()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from waste_assets.audit import run_audit
+from waste_assets.cli import commands
 from waste_assets.faults import Fault
 from waste_assets.forgetting import Request, find, forget
 from waste_assets.lake.lake import Lake
@@ -22,6 +26,8 @@ from waste_assets.settings import Settings
 from waste_assets.transcripts import archive, erase
 from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets_tests.bucket_server import BUCKET, BucketServer
+from waste_assets_tests.fake_anthropic import FakeAnthropic, answer_by_schema
 from waste_assets_tests.support import Audit
 
 #: What stands in the transcripts of one person alone.
@@ -42,7 +48,7 @@ def bob(session: str, start: str) -> Conversation:
     return c.bash("make test", result="boom", is_error=True).say()
 
 
-def holding(folder: Path, words: tuple[bytes, ...]) -> set[str]:
+def holding(folder: Path, words: tuple[bytes, ...] = WORDS) -> set[str]:
     """The files below a directory that hold any of the words, packed or not."""
     found = set()
     for path in sorted(folder.rglob("*")):
@@ -51,6 +57,30 @@ def holding(folder: Path, words: tuple[bytes, ...]) -> set[str]:
             if any(word in told for word in words):
                 found.add(str(path.relative_to(folder)))
     return found
+
+
+def downloaded(server: BucketServer, folder: Path) -> Path:
+    """What a bucket holds, as files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for key, held in server.objects().items():
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(held)
+    return folder
+
+
+def quoting(params: dict[str, Any]) -> str:
+    """An answer that quotes what it was asked about."""
+    answer = answer_by_schema(params)
+    asked_of_ann = "zanzibar" in json.dumps(params["messages"])
+    return answer.replace("made up", "no zanzibar") if asked_of_ann else answer
+
+
+def command(*arguments: object) -> dict[str, Any]:
+    """Run a command that tells what it did as JSON."""
+    done = CliRunner().invoke(commands, [str(one) for one in arguments])
+    assert done.exit_code == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def unpacked(path: Path) -> bytes:
@@ -94,7 +124,7 @@ def test_a_person_leaves_everything_and_does_not_come_back(
         (data / name).write_text(f"{session_id('ann one')}: archived")
     before = figures(data)
     # Else the search would find nothing anyway.
-    places = {name.split("/")[0] for name in holding(data, WORDS)}
+    places = {name.split("/")[0] for name in holding(data)}
     assert places >= {"lake", "bi", "mart", "report", "state.db", "hook.log", "dagster"}
     assert first.query("SELECT DISTINCT owner FROM session_owners ORDER BY 1") == [
         ("ann",),
@@ -111,14 +141,14 @@ def test_a_person_leaves_everything_and_does_not_come_back(
     told = forget(given, request)
     assert told["errors"] == []
     assert (data / "bi" / LOCK).stat().st_ino == lock
-    assert holding(data, WORDS) == set()
+    assert holding(data) == set()
     assert figures(data) == before
     assert first.query("SELECT DISTINCT owner FROM session_owners") == [("bob",)]
     # The sources still hold it all.
     outcome = run_audit(given)
     assert outcome.succeeded
     assert outcome.told["files"]["unreadable"] == []
-    assert holding(data, WORDS) == set()
+    assert holding(data) == set()
     assert figures(data) == before
     assert Lake(data / "lake").days(RAW_SESSIONS) == [date(2026, 3, 2), date(2026, 3, 5)]
     # It was begun anew by the same command, if need be.
@@ -179,3 +209,54 @@ def test_days_past_go_and_stay_away(tmp_path: Path) -> None:
 def test_where_nothing_is_archived_nothing_can_be_forgotten(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="run an audit first"):
         find(Settings(tmp_path / "none", (), "UTC"), Request(owner="ann"))
+
+
+def test_answers_that_were_paid_go_too_and_what_they_cost_stays(
+    server: BucketServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: None
+) -> None:
+    source, data, bucket = tmp_path / "source", tmp_path / "data", tmp_path / "bucket"
+    ann("ann one", "2026-03-02T10:00:00Z").write(source)
+    ann("ann two", "2026-03-04T10:00:00Z").write(source)
+    bob("bob one", "2026-03-02T11:00:00Z").write(source)
+    where = ("--data-root", data, "--json")
+    monkeypatch.setenv("WASTE_ASSETS_LAKE", f"s3://{BUCKET}/lake")
+    with FakeAnthropic(oracle=quoting) as judge:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-fake")
+        monkeypatch.setenv("WASTE_ASSETS_LABEL_BASE_URL", judge.url)
+        monkeypatch.setenv("WASTE_ASSETS_LABEL_MAX_USD", "1")
+        command("audit", source, *where)
+        command("remedies", "applied", "stop-after-three", "--project", "~/quagga", *where)
+        refused = CliRunner().invoke(
+            commands,
+            ["forget", str(source), "--project", "/home/ann/quagga", "--yes", *map(str, where)],
+        )
+        assert refused.exit_code != 0 and "labels collect" in refused.stderr
+        judge.end()
+        command("labels", "collect", *where)
+    paid = command("labels", "spend", *where)
+    assert "state.db" in holding(data) and holding(downloaded(server, bucket))
+    told = command("forget", source, "--project", "/home/ann/quagga", "--yes", *where)
+    assert told["answers_removed"] > 0
+    assert sorted(told["sessions"]) == sorted(session_id(f"ann {n}") for n in ("one", "two"))
+    assert holding(data) == set()
+    assert holding(downloaded(server, bucket)) == set()
+    assert command("labels", "spend", *where) == paid
+
+
+def test_one_session_and_days_past_go_by_command(tmp_path: Path, environment: None) -> None:
+    audit = Audit(tmp_path)
+    audit.write(ann("ann one", "2026-03-02T10:00:00Z"), bob("bob one", "2026-03-02T11:00:00Z"))
+    audit.write(ann("ann two", "2026-03-05T10:00:00Z"), bob("bob two", "2026-03-05T11:00:00Z"))
+    audit.run()
+    audit.publish()
+    before = figures(audit.data)
+    where = (audit.source, "--data-root", audit.data, "--yes", "--json")
+    told = command("forget", "--session", session_id("ann one"), *where)
+    assert told["sessions"] == [session_id("ann one")] and told["days"] == ["2026-03-02"]
+    assert not holding(audit.data, (session_id("ann one").encode(),))
+    assert holding(audit.data, (session_id("ann two").encode(),))
+    assert figures(audit.data) == before
+    told = command("forget", "--before", "2026-03-05", *where)
+    assert told["days_removed"] == ["2026-03-02"]
+    assert not holding(audit.data, (session_id("bob one").encode(), b"day=2026-03-02"))
+    assert audit.query("SELECT DISTINCT day FROM daily_usage") == [(date(2026, 3, 5),)]

@@ -36,7 +36,7 @@ class Applied:
 
 
 class AppliedRemedies:
-    """The record of a data root; nothing in it is ever changed."""
+    """The record of a data root; nothing in it is ever changed, but projects can be forgotten."""
 
     def __init__(self, state: State) -> None:
         self._engine = state.engine
@@ -65,6 +65,17 @@ class AppliedRemedies:
         ).order_by(columns.id)
         with self._engine.connect() as connection:
             return _latest([tuple(row) for row in connection.execute(query)])
+
+    def projects(self) -> set[str]:
+        """The projects that something is noted of."""
+        query = sa.select(_applied.c.project).where(_applied.c.project.is_not(None)).distinct()
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query))
+
+    def forget(self, projects: set[str]) -> None:
+        """Delete what is noted of these projects."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(_applied).where(_applied.c.project.in_(projects)))
 
 
 def _latest(rows: Iterable[tuple[Any, ...]]) -> list[Applied]:

@@ -42,6 +42,7 @@ from waste_assets.mart.publications import DATABASE, Publications
 from waste_assets.mart.reading import SQL_TYPES, columns, opened, quoted, view
 from waste_assets.mart.remedies import cluster_estimates, remedies
 from waste_assets.mart.rule_quality import Judged, rule_quality
+from waste_assets.mart.shown_project import SHOWN_PROJECT
 from waste_assets.mart.tables import (
     CLUSTER_DAYS,
     CLUSTER_ESTIMATES,
@@ -71,11 +72,6 @@ _OF_ALL = (
 #: What decides about the tables beside the lake.
 _CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
 _MADE_FROM = ".made_from.json"
-#: Home directories are nobody's business.
-_SHOWN_PROJECT = (
-    "CREATE TEMP MACRO shown_project(path) AS regexp_replace("
-    r"path, '^(/home/[^/]+|/Users/[^/]+|/root|[A-Za-z]:\\Users\\[^\\]+)', '~')"
-)
 
 
 def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
@@ -216,7 +212,7 @@ def _build(
         con.execute(f"ATTACH '{quoted(facts)}' AS by_day (READ_ONLY)")
         for name in FACTS:
             con.execute(f"CREATE TEMP VIEW {name} AS FROM by_day.{name}")
-        con.execute(_SHOWN_PROJECT)
+        con.execute(SHOWN_PROJECT)
         con.execute("CREATE TEMP TABLE facts (key VARCHAR, value VARCHAR)")
         con.executemany("INSERT INTO facts VALUES (?, ?)", list(told.items()))
         _cluster_names(con, beside.clusters)

@@ -34,6 +34,16 @@ def sessions_of_project(lake: Lake, project: str) -> set[str]:
     return found
 
 
+def projects(lake: Lake) -> set[str]:
+    """The directories in which the transcripts of the archive began."""
+    found: set[str | None] = set()
+    for day in lake.days(RAW_SESSIONS):
+        part = lake.part(RAW_SESSIONS, day)
+        rows = pq.read_table(part, columns=["project"], partitioning=None)
+        found |= set(pc.unique(rows["project"]).to_pylist())
+    return {project for project in found if project is not None}
+
+
 def erase(lake: Lake, day: date, sessions: set[str]) -> int:
     """Write a day anew without these sessions; returns how many rows are gone.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
@@ -34,27 +33,6 @@ from waste_assets_tests.support import DAY_TABLES, FIRST, LAST, Audit
 
 LAKE = f"s3://{BUCKET}/team/lake"
 DAY = date(2026, 3, 2)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[BucketServer]:
-    with BucketServer().running() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: BucketServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketServer]:
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    objects._client_of.cache_clear()
-    yield running
-    running.faults.clear()
-    running.before.clear()
-    client = running.client
-    for key in running.objects():
-        client.delete_object(Bucket=BUCKET, Key=key)
 
 
 def in_bucket(folder: Path, *roots: Path | str) -> Audit:
