@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from waste_assets.checks.check import Suite
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.quoting import listed
 from waste_assets.lake.tables import RAW_SESSIONS, Table
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.transcripts import archive
@@ -108,9 +109,8 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, table: Table, parts: list[s
         empty = table.schema.append(pa.field("day", pa.date32())).empty_table()
         con.register(name, empty)
         return
-    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
     con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
+        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({listed(parts)}, "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
 
