@@ -6,6 +6,7 @@ from waste_assets.assets.described import OWNERS, table_metadata
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.partitions import daily, days_of, one_run
 from waste_assets.progress import Task
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
@@ -24,6 +25,7 @@ from waste_assets.transcripts.facts import DayFacts
     code_version="1",
     metadata=table_metadata(RAW_SESSIONS),
 )
+@quotes_no_secret
 def raw_sessions(
     context: dg.AssetExecutionContext,
     data_root: DataRoot,

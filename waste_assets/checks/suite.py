@@ -20,6 +20,7 @@ from waste_assets.assets.described import records, small_table
 from waste_assets.checks import expectations
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.lake_views import batches, held_days, open_run, show_days
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 
 #: Rows at fault that a result shows.
@@ -170,6 +171,7 @@ def _show(
     )
 
 
+@quotes_no_secret
 def results(
     suite: Suite,
     context: dg.AssetCheckExecutionContext,
