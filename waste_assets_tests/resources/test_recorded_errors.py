@@ -51,14 +51,10 @@ def fail(*_: Any, **__: Any) -> NoReturn:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, environment: None) -> Settings:
     audit = Audit(tmp_path)
     audit.write(conversation("one", start=f"{DAY}T09:00:00Z").user("Go").read("a.py").say())
-    made = Settings(audit.data, (audit.source,), "UTC")
-    for name in made.to_environment():
-        monkeypatch.setenv(name, "")
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    return made
+    return Settings(audit.data, (audit.source,), "UTC")
 
 
 @pytest.fixture
@@ -140,7 +136,7 @@ def test_a_failed_look_around_tells_no_secret(
 
 
 def test_what_others_log_or_raise_is_stored_without_secrets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dagster and the libraries around a step do not know what a secret is."""
     home = tmp_path / "home"
