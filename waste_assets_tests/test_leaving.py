@@ -6,7 +6,6 @@ import json
 import os
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -46,7 +45,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         made = max((folder / "made").rglob("*.jsonl"), key=lambda path: path.stat().st_ino)
         place = source / "projects" / name / f"{text.replace('/', '_')[:90]}.jsonl"
         place.parent.mkdir(parents=True)
-        os.replace(made, place)
+        made.replace(place)
     before = dict(os.environ)
     with FakeAnthropic() as judge, Server() as hook:
         threading.Thread(target=hook.serve_forever, daemon=True).start()
