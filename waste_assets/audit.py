@@ -27,7 +27,6 @@ from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
-from waste_assets.transcripts.days import FIRST_DAY
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
 from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
@@ -320,10 +319,8 @@ def _files(
         "found": len(found) + len(unlisted),
         "read": len(read),
         "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
-        # They are of no day that there is: nothing builds it.
-        "misdated": sum(
-            any(not FIRST_DAY <= day <= today for day in catalog[file.path].days) for file in read
-        ),
+        # Archived, and not counted before their day has come.
+        "misdated": sum(any(day > today for day in catalog[file.path].days) for file in read),
         "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 

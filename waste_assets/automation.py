@@ -104,7 +104,7 @@ def changed_transcripts(
     finally:
         state.close()
     today = data_root.calendar.day_at(datetime.now(UTC))
-    older = sorted(day for day in made.days if day < today)
+    older = sorted(day for day in made.days if day < today or made.dated_later)
     job, mark = audit_job, made.mark
     if not older:
         older = sorted(made.label_days)

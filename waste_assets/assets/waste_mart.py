@@ -54,7 +54,7 @@ def waste_mart(
             )
     finally:
         state.close()
-    publish(lake, data_root.bi, datetime.now(UTC).date(), known)
+    publish(lake, data_root.bi, data_root.calendar.day_at(datetime.now(UTC)), known)
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
         (totals,) = records(con.execute(_TOTALS))
         (wasted,) = records(con.execute(_WASTED))

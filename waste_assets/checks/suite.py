@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -98,11 +98,12 @@ def days_of_run(
     context: dg.AssetCheckExecutionContext, data_root: DataRoot, suite: Suite
 ) -> list[date]:
     """The held days that a run is about; all of them where it names none."""
+    today = data_root.calendar.day_at(datetime.now(UTC))
     if suite.whole or not (context.has_partition_key or context.has_partition_key_range):
-        return held_days(data_root.lake, suite)
+        return held_days(data_root.lake, suite, today)
     range_ = context.partition_key_range
     first, last = map(date.fromisoformat, (range_.start, range_.end))
-    return held_days(data_root.lake, suite, first, last)
+    return held_days(data_root.lake, suite, today, first, last)
 
 
 def selected(suite: Suite, keys: Collection[dg.AssetCheckKey]) -> Suite:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import duckdb
 
+from waste_assets.lake.awaited import awaited
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     FAILED_CALLS,
@@ -70,13 +71,14 @@ Stamps = Mapping[date, str]
 _CLONE = 0x40049409
 
 
-def stamps(lake: Lake) -> dict[date, str]:
+def stamps(lake: Lake, today: date) -> dict[date, str]:
     """Which partitions each day has, of all tables that facts are made of."""
+    ahead = awaited(lake, today)
     by_day: dict[date, list[str]] = defaultdict(list)
     for name, table in SOURCES.items():
         for day, stamp in lake.stamps(table).items():
             by_day[day].append(f"{name}:{stamp}")
-    return {day: " ".join(told) for day, told in sorted(by_day.items())}
+    return {day: " ".join(told) for day, told in sorted(by_day.items()) if day not in ahead}
 
 
 def differing(before: Stamps, now: Stamps) -> list[date]:

@@ -172,7 +172,7 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
         OSError, duckdb.Error: the files cannot be built; the old ones stay.
     """
     with Publications.locked(bi) as publications:
-        now, wanted = stamps(lake), inputs(lake, beside)
+        now, wanted = stamps(lake, today), inputs(lake, beside)
         base = MadeFrom.read(publications.current)
         if base is not None and base.inputs == wanted:
             base = None
