@@ -73,7 +73,12 @@ def recorded(settings: Settings) -> dict[str, str]:
     with instance_of(settings) as instance:
         return {
             instance.create_run_for_job(nothing, status=status).run_id: status.value
-            for status in (statuses.STARTED, statuses.STARTING, statuses.QUEUED, statuses.SUCCESS)
+            for status in (
+                statuses.STARTED,
+                statuses.STARTING,
+                statuses.NOT_STARTED,
+                statuses.SUCCESS,
+            )
         }
 
 
@@ -91,11 +96,12 @@ def test_who_opens_the_ui_ends_what_was_killed_and_what_waits_gets_its_turn(
     runs = recorded(settings)
     end_killed_runs(settings)
     # The first call of this process has made it a UI.
-    assert set(now(settings, runs).values()) == {"STARTED", "STARTING", "QUEUED", "SUCCESS"}
+    assert set(now(settings, runs).values()) == {"STARTED", "STARTING", "NOT_STARTED", "SUCCESS"}
     in_use._open_for_good.clear()
     end_killed_runs(settings)
     assert now(settings, runs) == {
-        "STARTED": "FAILURE", "STARTING": "FAILURE", "QUEUED": "QUEUED", "SUCCESS": "SUCCESS",
+        "STARTED": "FAILURE", "STARTING": "FAILURE", "NOT_STARTED": "NOT_STARTED",
+        "SUCCESS": "SUCCESS",
     }  # fmt: skip
 
 
