@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from waste_assets.audit import instance_of, run_audit
 from waste_assets.killed_runs import STARTED_BY_AUDIT, end_killed_audits, end_killed_runs
 from waste_assets.lake import in_use
+from waste_assets.resources.data_root import DataRoot
 from waste_assets.sample import conversation
 from waste_assets.settings import Settings
 
@@ -114,9 +117,15 @@ def test_where_somebody_is_at_work_no_run_is_ended(settings: Settings) -> None:
 
 def test_a_run_waits_for_an_audit_and_an_audit_for_a_run(tmp_path: Path) -> None:
     told: list[str] = []
+    waits = "An audit by command is running: waiting until it has ended."
+
+    # As Dagster makes a run's resources.
+    log = SimpleNamespace(info=lambda words: told.append(words))
+    of_a_run: Any = SimpleNamespace(run=object(), log=log)
+    looking: Any = SimpleNamespace(run=None)
 
     def run() -> None:
-        with in_use.beside_no_audit(tmp_path, lambda: told.append("the run waits")):
+        with DataRoot(path=str(tmp_path)).yield_for_execution(of_a_run):
             told.append("the run is at work")
 
     # Another process in the place of this one's audit: it is no part of that.
@@ -135,10 +144,13 @@ def test_a_run_waits_for_an_audit_and_an_audit_for_a_run(tmp_path: Path) -> None
         thread.start()
         while not told:
             time.sleep(0.01)
-        assert told == ["the run waits"]
+        assert told == [waits]
+        # A sensor only looks around.
+        with DataRoot(path=str(tmp_path)).yield_for_execution(looking):
+            pass
         audit.stdin.close()
         thread.join()
-    assert told == ["the run waits", "the run is at work"]
+    assert told == [waits, "the run is at work"]
     with (
         in_use.beside_no_audit(tmp_path, lambda: told.append("never")),
         # Two runs do not wait for each other.
