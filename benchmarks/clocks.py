@@ -53,10 +53,14 @@ class Story:
         self._clock = folder / "clock"
         first_days(self.source)
 
-    def audit(self, data: Path | None = None, *, ahead: int | None = None) -> None:
+    def audit(self, *, ahead: int | None = None) -> None:
         """An audit from its beginning to its end; `ahead` are seconds that its clock is wrong."""
-        process = self.begin(data, ahead=ahead)
-        self.end(process)
+        self.end(self.begin(ahead=ahead))
+        self.audit_alone()
+
+    def audit_alone(self) -> None:
+        """The same where nothing is disturbed."""
+        self.end(self.begin(self.alone))
 
     def begin(self, data: Path | None = None, *, ahead: int | None = None) -> subprocess.Popen[str]:
         """Start one."""
@@ -102,7 +106,6 @@ class Story:
 
     def wrong(self) -> list[str]:
         """What is not as where nothing was disturbed."""
-        self.audit(self.alone)
         found = differences(held(self.alone), self.data)
         found += [f"left behind: {name}" for name in stray_files(self.data)]
         lost = written(self.source) - archived(self.data)
@@ -151,6 +154,7 @@ def steps_within_an_audit(story: Story) -> None:
             story.set_clock(ahead)
             ahead = -ahead
         story.end(process)
+        story.audit_alone()
     story.audit()
 
 
@@ -165,6 +169,7 @@ def _beside(story: Story, first: Callable[[], subprocess.Popen[str]], *others: o
             processes.append(other())
         waited = sum("waiting until it has ended" in story.end(one) for one in processes)
         print(f"    {waited} waited and said so")
+        story.audit_alone()
     story.audit()
 
 

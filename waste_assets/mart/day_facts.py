@@ -100,17 +100,17 @@ def bring_up_to_date(lake: Lake, place: Path, now: Stamps, rules: str, temporary
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         before = _copied(place, temporary, rules)
-        changed = differing(before, now)
-        if changed or not before:
+        changed = differing(before or {}, now)
+        if changed or before is None:
             with opened(temporary) as con:
-                _change(con, lake, changed, now, rules, is_new=not before)
+                _change(con, lake, changed, now, rules, is_new=before is None)
             temporary.replace(place)
     finally:
         drop_database(temporary)
 
 
-def _copied(place: Path, temporary: Path, rules: str) -> Stamps:
-    """Copy the facts; returns the stamps that they have, none where nothing can be built upon."""
+def _copied(place: Path, temporary: Path, rules: str) -> Stamps | None:
+    """Copy the facts; returns the stamps that they have, None where nothing can be built upon."""
     try:
         copied(place, temporary)
         with duckdb.connect(str(temporary), read_only=True) as con:
@@ -121,7 +121,7 @@ def _copied(place: Path, temporary: Path, rules: str) -> Stamps:
         # There are none, or something has happened to them.
         pass
     drop_database(temporary)
-    return {}
+    return None
 
 
 def _change(
