@@ -8,11 +8,12 @@ nothing was killed: all tables of the lake, the BI files and the state database,
 report. No archived line may be lost, no answer be paid for twice (the server counts), no
 temporary file and no run that counts as running be left behind, no child process live on.
 
-Half of the kills come at chosen points, by a seed: where a process is about to change something
-that others could see, and at the lines that write. The others come by the clock, and so also in
-the middle of what DuckDB, Arrow and SQLite write. Most kills meet the command with its stages
-called directly, for Dagster takes nine tenths of the time of an audit as small as this; the rest
-meet it whole. Ends with 1 where anything differs.
+Half of the kills meet the process alone, and half also all that it has started, as where a machine
+loses its power. Half of them come at chosen points, by a seed: where a process is about to change
+something that others could see, and at the lines that write. The others come by the clock, and so
+also in the middle of what DuckDB, Arrow and SQLite write. Most kills meet the command with its
+stages called directly, for Dagster takes nine tenths of the time of an audit as small as this; the
+rest meet it whole. Ends with 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -74,12 +75,15 @@ def in_a_row(one: Life, act: Act, seed: int, most: int, tally: Tally, *, whole: 
     killed: list[str] = []
     chosen = sorted(chance.sample(range(len(points)), chance.randint(1, most)))
     for index in chosen:
+        group = chance.random() < 0.5
         if chance.random() < 0.5:
-            how, status = "chosen", one.command(act, at=points[index])
+            how, status = "chosen", one.command(act, at=points[index], group=group)
         else:
             how = "by the clock"
             share = chance.random() if act.hook else 0.03 + 0.97 * chance.random()
-            status = one.command(act, seconds=share * _UNTRACED * one.seconds[act.name])
+            seconds = share * _UNTRACED * one.seconds[act.name]
+            status = one.command(act, seconds=seconds, group=group)
+        how += ", with all that it had started" if group else ""
         if status == -9:
             stage = one.program.stage
             killed.append(stage)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from waste_assets.alerts.settings import AlertSettings
 from waste_assets.faults import Fault
 from waste_assets.imports import large_imports
+from waste_assets.killed_runs import STARTED_BY_AUDIT, end_killed_audits
 from waste_assets.labelling import asked_of, labelled, new_run, pick_up, submit
 from waste_assets.lake.disk import blamed
 from waste_assets.lake.in_use import in_use, one_audit
@@ -27,7 +28,6 @@ from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
-from waste_assets.transcripts.days import FIRST_DAY
 from waste_assets.transcripts.discover import SourceFile, check_roots, discover
 from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
@@ -60,8 +60,6 @@ _NO_CAPTURE = {
 
 #: There while a run of an audit is recorded as going on.
 _RUNNING = ".running"
-#: Of Dagster's runs those that an audit has started, in its own process.
-STARTED_BY_AUDIT = {"waste_assets/started_by": "audit"}
 
 
 @dataclass
@@ -266,8 +264,8 @@ def _settled(
                 break
         if (settings.data_root / _RUNNING).exists():
             # One was killed at its very end: there is nothing left to do but to say so.
-            with _instance(settings) as instance:
-                _end_killed_runs(instance)
+            with instance_of(settings) as instance:
+                end_killed_audits(instance)
             (settings.data_root / _RUNNING).unlink()
         # A run that failed may have read some files all the same.
         catalog = state.catalog() if work.errors else made.catalog
@@ -320,10 +318,8 @@ def _files(
         "found": len(found) + len(unlisted),
         "read": len(read),
         "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
-        # They are of no day that there is: nothing builds it.
-        "misdated": sum(
-            any(not FIRST_DAY <= day <= today for day in catalog[file.path].days) for file in read
-        ),
+        # Archived, and not counted before their day has come.
+        "misdated": sum(any(day > today for day in catalog[file.path].days) for file in read),
         "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 
@@ -376,7 +372,7 @@ def _execute(
         # They import what they need while this process imports Dagster.
         start_early(_WORK)
     running = settings.data_root / _RUNNING
-    instance = _instance(settings)
+    instance = instance_of(settings)
     with large_imports():
         from waste_assets.automation import range_tags
         from waste_assets.definitions import definitions
@@ -387,7 +383,7 @@ def _execute(
     built = days or label_days
     work.starting += time.perf_counter() - started
     with instance:
-        _end_killed_runs(instance)
+        end_killed_audits(instance)
         running.touch()
         result = job.execute_in_process(
             instance=instance,
@@ -422,7 +418,7 @@ def _execute(
         work.errors.append(f"run {result.run_id} failed: open it with `waste-assets ui`")
 
 
-def _instance(settings: Settings) -> DagsterInstance:
+def instance_of(settings: Settings) -> DagsterInstance:
     """Dagster's records of the data root."""
     home = prepare_instance(settings)
     warnings.filterwarnings("ignore", module="dagster")
@@ -433,20 +429,6 @@ def _instance(settings: Settings) -> DagsterInstance:
         warnings.filterwarnings("ignore", category=dg.BetaWarning)
         logging.getLogger("dagster").setLevel(logging.ERROR)
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_CAPTURE))
-
-
-def _end_killed_runs(instance: DagsterInstance) -> None:
-    """Say of the runs of audits that were killed that they have failed.
-
-    While they count as running, the UI would start no other. This is the only audit of the data
-    root, so that none of them is.
-    """
-    from dagster import RunsFilter
-    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
-
-    of_audits = RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES, tags=STARTED_BY_AUDIT)
-    for run in instance.get_runs(of_audits):
-        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def _innermost(error: Any) -> str:

@@ -12,6 +12,7 @@ from waste_assets.labels.trouble import Trouble
 from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES, LABEL_TABLES
 from waste_assets.partitions import daily
 from waste_assets.plan import plan
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 from waste_assets.resources.transcript_source import TranscriptSource
@@ -76,6 +77,7 @@ def daily_audit(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     "those about which something was answered.",
     default_status=dg.DefaultSensorStatus.RUNNING if _IS_ON else dg.DefaultSensorStatus.STOPPED,
 )
+@quotes_no_secret
 def changed_transcripts(
     context: dg.SensorEvaluationContext,
     data_root: DataRoot,
@@ -102,7 +104,7 @@ def changed_transcripts(
     finally:
         state.close()
     today = data_root.calendar.day_at(datetime.now(UTC))
-    older = sorted(day for day in made.days if day < today)
+    older = sorted(day for day in made.days if day < today or made.dated_later)
     job, mark = audit_job, made.mark
     if not older:
         older = sorted(made.label_days)
@@ -118,6 +120,7 @@ def changed_transcripts(
 
 
 @dg.op(description="Pick up the answers of all batches that have ended.")
+@quotes_no_secret
 def pick_up_labels(context: dg.OpExecutionContext, data_root: DataRoot, haiku: Haiku) -> None:
     """Results into the state database; the days that they are about are then out of date."""
     with data_root.label_store() as store:
@@ -148,6 +151,7 @@ def collect_labels_job() -> None:
     description="Looks whether a batch of labels has ended, and has its answers picked up.",
     default_status=dg.DefaultSensorStatus.RUNNING if _IS_ON else dg.DefaultSensorStatus.STOPPED,
 )
+@quotes_no_secret
 def collect_labels(
     context: dg.SensorEvaluationContext, data_root: DataRoot, haiku: Haiku
 ) -> dg.RunRequest | dg.SkipReason:

@@ -38,6 +38,8 @@ class Plan:
 
     #: Days whose sources, archive or turns have changed.
     days: set[date] = field(default_factory=set)
+    #: There are lines dated after today that the archive lacks; today is then one of the days.
+    dated_later: bool = False
     #: Days of which only the labels have to be built: something was answered since.
     label_days: set[date] = field(default_factory=set)
     #: The BI files are not made from what the lake holds.
@@ -87,10 +89,14 @@ def plan(
             made.days |= _peek(file, catalog.get(file.path), calendar, sessions)
     known = [file for file in files if file.path not in changed]
     made.days |= archive.stale_days(known, catalog, holdings.contents)
+    today = calendar.day_at(datetime.now(UTC))
+    made.dated_later = any(day > today for day in made.days)
+    if made.dated_later:
+        # The archive takes it in together with today's lines.
+        made.days.add(today)
     with duckdb.connect(":memory:") as con:
         copies = turns.copies_elsewhere(con, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
-    today = calendar.day_at(datetime.now(UTC))
     first = max(FIRST_DAY, Forgotten.of(lake).before or FIRST_DAY)
     made.days = {day for day in made.days if first <= day <= today}
     active = flags.Active.of(lake)

@@ -36,7 +36,7 @@ def identity(
     """Identity of everything that a plan looks at; `found` and `unlisted` are the sources."""
     told = hashlib.sha256()
     today = Calendar(settings.time_zone).day_at(datetime.now(UTC))
-    # Lines of tomorrow wait for their day.
+    # Lines of tomorrow count when their day has come.
     alerts = AlertSettings.from_environment()
     rest = (settings, alerts, bool(alerts.webhook), today, unlisted)
     told.update(repr(rest).encode("utf-8", "surrogateescape"))

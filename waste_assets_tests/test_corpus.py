@@ -31,6 +31,8 @@ from waste_assets.lake.tables import (
 from waste_assets.mart.tables import REMEDIES
 from waste_assets.redaction import redact
 from waste_assets.report.overview import PARTS
+from waste_assets.resources.data_root import DataRoot
+from waste_assets_tests.checks.every import broken
 from waste_assets_tests.report.page import Page
 from waste_assets_tests.support import Audit, assert_blocks_add_up
 
@@ -221,3 +223,10 @@ def test_what_is_asked_about_real_work_is_short_fenced_and_names_nobody(audit: A
     # Nearly all of them have what was wanted.
     goals = [question for question in asked if "\ngoal: " in question.text]
     assert len(goals) / (tasks["dead_end"] + tasks["audit"]) > 0.95
+
+
+def test_real_work_breaks_no_check_that_would_stop_an_audit(audit: Audit) -> None:
+    audit.labels()
+    audit.publish()
+    audit.report()
+    assert broken(DataRoot(path=str(audit.data)), blocking=True) == []

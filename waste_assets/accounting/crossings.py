@@ -8,8 +8,6 @@ are not those that were digested are read. Losing the file costs one reading of 
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
@@ -20,6 +18,7 @@ import pyarrow as pa
 
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import LINE_USAGE
+from waste_assets.lake.whole import temporary
 
 _Digests = np.ndarray[tuple[int], np.dtype[np.uint64]]
 _FILE = ".response_digests"
@@ -112,12 +111,12 @@ def _write(file: Path, kept: dict[date, tuple[str, _Digests]]) -> None:
         ],
         schema=_SCHEMA,
     )
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    written = temporary(file)
     # Kept for speed alone: who may not write, or has no room left, goes without.
     with contextlib.suppress(OSError):
         try:
-            with pa.OSFile(str(temporary), "wb") as out, pa.ipc.new_file(out, _SCHEMA) as writer:
+            with pa.OSFile(str(written), "wb") as out, pa.ipc.new_file(out, _SCHEMA) as writer:
                 writer.write_table(rows)
-            temporary.replace(file)
+            written.replace(file)
         finally:
-            temporary.unlink(missing_ok=True)
+            written.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import dagster as dg
 from waste_assets.assets.described import OWNERS
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.mart.publications import current
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.report.serve import ADDRESS
 from waste_assets.report.site import write_report
 from waste_assets.resources.data_root import DataRoot
@@ -27,6 +28,7 @@ _ADDRESS = os.environ.get(ADDRESS, "")
     code_version="2",
     metadata={"report": dg.MetadataValue.url(_ADDRESS)} if _ADDRESS else None,
 )
+@quotes_no_secret
 def audit_report(
     context: dg.AssetExecutionContext, data_root: DataRoot
 ) -> dg.MaterializeResult[None]:

@@ -25,6 +25,7 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.partitions import daily, days_of, neighbours, one_run
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 from waste_assets.resources.titles import ask_titles
@@ -60,6 +61,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     partitions_def=daily,
     backfill_policy=one_run,
 )
+@quotes_no_secret
 def haiku_labels(
     context: dg.AssetExecutionContext,
     data_root: DataRoot,

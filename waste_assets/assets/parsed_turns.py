@@ -18,6 +18,7 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.partitions import daily, days_of, neighbours, one_run
 from waste_assets.progress import Task
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.workers import Workers
 
@@ -43,6 +44,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     partitions_def=daily,
     backfill_policy=one_run,
 )
+@quotes_no_secret
 def parsed_turns(
     context: dg.AssetExecutionContext,
     data_root: DataRoot,

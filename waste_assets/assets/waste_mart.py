@@ -16,6 +16,7 @@ from waste_assets.lake.tables import (
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 
@@ -36,6 +37,7 @@ _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TA
     code_version="1",
     metadata={"dagster/column_schema": column_schema(DAILY_USAGE)},
 )
+@quotes_no_secret
 def waste_mart(
     context: dg.AssetExecutionContext, data_root: DataRoot, haiku: Haiku
 ) -> dg.MaterializeResult[None]:
@@ -52,7 +54,7 @@ def waste_mart(
             )
     finally:
         state.close()
-    publish(lake, data_root.bi, datetime.now(UTC).date(), known)
+    publish(lake, data_root.bi, data_root.calendar.day_at(datetime.now(UTC)), known)
     with duckdb.connect(str(data_root.bi / "waste.duckdb"), read_only=True) as con:
         (totals,) = records(con.execute(_TOTALS))
         (wasted,) = records(con.execute(_WASTED))

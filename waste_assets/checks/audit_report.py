@@ -10,6 +10,7 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.suite import results, specs
+from waste_assets.lake.quoting import quoted
 from waste_assets.report.render import file_name
 from waste_assets.resources.data_root import DataRoot
 
@@ -41,7 +42,7 @@ def _read(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[date
             "INSERT INTO links VALUES (NULL, ?, ?)",
             [(link, (folder / link).exists()) for link in links],
         )
-    path = str(data_root.bi / "waste.duckdb").replace("'", "''")
+    path = quoted(data_root.bi / "waste.duckdb")
     con.execute(f"ATTACH IF NOT EXISTS '{path}' AS bi (READ_ONLY)")
     con.execute("CREATE TEMP TABLE pages (session_id VARCHAR, page VARCHAR)")
     known = con.execute("SELECT session_id FROM bi.session_usage ORDER BY session_id").fetchall()

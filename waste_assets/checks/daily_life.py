@@ -12,6 +12,7 @@ from waste_assets.alerts.alert import Verdict
 from waste_assets.alerts.raised import raise_alerts
 from waste_assets.alerts.settings import AlertSettings
 from waste_assets.claude_code.retention import retention
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 
@@ -25,6 +26,7 @@ _MART = "waste_mart"
     description="No transcript is about to be deleted by Claude Code (cleanupPeriodDays) before "
     "it is archived.",
 )
+@quotes_no_secret
 def archived_before_cleanup(data_root: DataRoot, source: TranscriptSource) -> dg.AssetCheckResult:
     """What of the sources is not archived, and how long it will be there."""
     files, _ = source.files(data_root.lake)
@@ -62,6 +64,7 @@ def archived_before_cleanup(data_root: DataRoot, source: TranscriptSource) -> dg
         ),
     ],
 )
+@quotes_no_secret
 def alerts(
     context: dg.AssetCheckExecutionContext, data_root: DataRoot
 ) -> Iterator[dg.AssetCheckResult]:

@@ -8,7 +8,7 @@ import duckdb as database
 import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
-from waste_assets.accounting.ledger import PRODUCTIVE
+from waste_assets.checks.bill import unbalanced
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.suite import results, specs
 from waste_assets.labels.judged import keys_of
@@ -25,7 +25,6 @@ from waste_assets.lake.tables import (
 from waste_assets.resources.data_root import DataRoot
 
 _REBUILD = "materialise haiku_labels of these days again, and report a bug if it stays"
-_KINDS = ("input", "write_5m", "write_1h", "read", "output")
 _SHOWN = "day, task, subject_id, labeler_kind, labeler_id, status, label"
 _SENT = (
     "prompt_version", "question_key", "answered_at", "input_tokens", "write_tokens", "read_tokens",
@@ -106,26 +105,6 @@ FULL JOIN (
     GROUP BY day
 ) AS l USING (day)
 WHERE coalesce(f.calls, 0) <> coalesce(l.calls, 0)
-"""
-_UNBALANCED = f"""
-WITH owned AS (
-    SELECT
-        day, response_id,
-        {", ".join(f"sum({kind}_tokens)::BIGINT AS {kind}_owned" for kind in _KINDS)},
-        sum(usd) AS usd_owned,
-        count(*) FILTER (category = '{PRODUCTIVE}') AS productive_rows
-    FROM judged_ledger
-    GROUP BY day, response_id
-)
-SELECT
-    day, response_id, usd, usd_owned, transcript, line_no,
-    {", ".join(f"{kind}_tokens, {kind}_owned" for kind in _KINDS)}
-FROM owned
-LEFT JOIN parsed_turns USING (day, response_id)
-WHERE productive_rows <> 1
-    OR {" OR ".join(f"{kind}_tokens IS DISTINCT FROM {kind}_owned" for kind in _KINDS)}
-    OR (usd IS NULL) <> (usd_owned IS NULL)
-    OR abs(usd - usd_owned) > 1e-9
 """
 # What counts of a flag's labels, and what became of the flag.
 _NOT_FOLLOWED = f"""
@@ -275,7 +254,7 @@ SUITE = Suite(
             "With judgements, too, the categories of a response add up to its bill: tokens "
             "exactly, money to 1e-9 USD.",
             "(SELECT DISTINCT day, response_id FROM judged_ledger)",
-            _UNBALANCED,
+            unbalanced("judged_ledger", "LEFT"),
             "responses",
             "have categories that do not add up to the bill",
             _REBUILD,

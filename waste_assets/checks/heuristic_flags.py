@@ -6,6 +6,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.accounting.ledger import CATEGORIES, PRODUCTIVE
+from waste_assets.checks.bill import KINDS, unbalanced
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.suite import results, specs
 from waste_assets.lake.tables import (
@@ -18,36 +19,14 @@ from waste_assets.lake.tables import (
 from waste_assets.resources.data_root import DataRoot
 
 _REBUILD = "materialise heuristic_flags of these days again, and report a bug if it stays"
-_KINDS = ("input", "write_5m", "write_1h", "read", "output")
 _NINE = ", ".join(f"'{category}'" for category in CATEGORIES)
 
-# The bill and its parts are added up in another order: floats agree to 1e-9 USD.
-_UNBALANCED = f"""
-WITH owned AS (
-    SELECT
-        day, response_id,
-        {", ".join(f"sum({kind}_tokens)::BIGINT AS {kind}_owned" for kind in _KINDS)},
-        sum(usd) AS usd_owned,
-        count(*) FILTER (category = '{PRODUCTIVE}') AS productive_rows
-    FROM token_ledger
-    GROUP BY day, response_id
-)
-SELECT
-    day, response_id, usd, usd_owned, transcript, line_no,
-    {", ".join(f"{kind}_tokens, {kind}_owned" for kind in _KINDS)}
-FROM parsed_turns
-FULL JOIN owned USING (day, response_id)
-WHERE productive_rows IS DISTINCT FROM 1
-    OR {" OR ".join(f"{kind}_tokens IS DISTINCT FROM {kind}_owned" for kind in _KINDS)}
-    OR (usd IS NULL) <> (usd_owned IS NULL)
-    OR abs(usd - usd_owned) > 1e-9
-"""
 _MORE_THAN_BILLED = f"""
 SELECT day, response_id, category, usd, usd_candidate, usd_avoidable,
-    {", ".join(f"{kind}_tokens" for kind in _KINDS)}
+    {", ".join(f"{kind}_tokens" for kind in KINDS)}
 FROM token_ledger
 WHERE category NOT IN ({_NINE})
-    OR least({", ".join(f"{kind}_tokens" for kind in _KINDS)}) < 0
+    OR least({", ".join(f"{kind}_tokens" for kind in KINDS)}) < 0
     OR usd < -1e-9
     OR usd_candidate > usd + 1e-9
     OR (category <> '{PRODUCTIVE}' AND usd_avoidable < usd - usd_candidate - 1e-9)
@@ -117,7 +96,7 @@ SUITE = Suite(
             "ledger_adds_up",
             "The categories of a response add up to its bill: tokens exactly, money to 1e-9 USD.",
             "parsed_turns",
-            _UNBALANCED,
+            unbalanced("token_ledger", "FULL"),
             "responses",
             "have categories that do not add up to the bill",
             _REBUILD,

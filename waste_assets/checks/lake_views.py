@@ -9,7 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from waste_assets.checks.check import Suite
+from waste_assets.lake.awaited import awaited
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.quoting import listed
 from waste_assets.lake.tables import RAW_SESSIONS, Table
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.transcripts import archive
@@ -20,10 +22,18 @@ _BATCH_LINES = 1_000_000
 
 
 def held_days(
-    lake: Lake, suite: Suite, first: date | None = None, last: date | None = None
+    lake: Lake,
+    suite: Suite,
+    today: date,
+    first: date | None = None,
+    last: date | None = None,
 ) -> list[date]:
-    """The days from `first` to `last` (or all) that the archive or a table of the suite holds."""
+    """The days from `first` to `last` (or all) that the archive or a table of the suite holds.
+
+    Nothing is built yet of what a clock that was ahead has dated after `today`.
+    """
     days = set(lake.days(RAW_SESSIONS)).union(*(lake.days(table) for table in suite.tables))
+    days -= awaited(lake, today)
     return sorted(
         day for day in days if (first is None or day >= first) and (last is None or day <= last)
     )
@@ -108,9 +118,8 @@ def _view(con: duckdb.DuckDBPyConnection, name: str, table: Table, parts: list[s
         empty = table.schema.append(pa.field("day", pa.date32())).empty_table()
         con.register(name, empty)
         return
-    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
     con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
+        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({listed(parts)}, "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -20,6 +20,7 @@ from waste_assets.assets.described import records, small_table
 from waste_assets.checks import expectations
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.lake_views import batches, held_days, open_run, show_days
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 
 #: Rows at fault that a result shows.
@@ -97,11 +98,12 @@ def days_of_run(
     context: dg.AssetCheckExecutionContext, data_root: DataRoot, suite: Suite
 ) -> list[date]:
     """The held days that a run is about; all of them where it names none."""
+    today = data_root.calendar.day_at(datetime.now(UTC))
     if suite.whole or not (context.has_partition_key or context.has_partition_key_range):
-        return held_days(data_root.lake, suite)
+        return held_days(data_root.lake, suite, today)
     range_ = context.partition_key_range
     first, last = map(date.fromisoformat, (range_.start, range_.end))
-    return held_days(data_root.lake, suite, first, last)
+    return held_days(data_root.lake, suite, today, first, last)
 
 
 def selected(suite: Suite, keys: Collection[dg.AssetCheckKey]) -> Suite:
@@ -170,6 +172,7 @@ def _show(
     )
 
 
+@quotes_no_secret
 def results(
     suite: Suite,
     context: dg.AssetCheckExecutionContext,

@@ -11,6 +11,7 @@ from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.label_spend import CHECKS as LABEL_SPEND_CHECKS
 from waste_assets.checks.mart_equals_lake import CHECKS as MART_EQUALS_LAKE_CHECKS
 from waste_assets.checks.suite import results, specs
+from waste_assets.lake.quoting import quoted
 from waste_assets.lake.tables import (
     FAILED_CALLS,
     HAIKU_LABELS,
@@ -336,10 +337,10 @@ def _attach(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[da
     con.execute(_LAKE_FLAGS)
     # One publication, whatever is put in its place meanwhile.
     publication = current(data_root.bi)
-    path = str(publication / DATABASE).replace("'", "''")
+    path = quoted(publication / DATABASE)
     con.execute(f"ATTACH IF NOT EXISTS '{path}' AS bi (READ_ONLY)")
     for table in MART_TABLES:
-        twin = str(publication / f"{table.name}.parquet").replace("'", "''")
+        twin = quoted(publication / f"{table.name}.parquet")
         con.execute(f"CREATE TEMP VIEW twin_{table.name} AS FROM read_parquet('{twin}')")
 
 

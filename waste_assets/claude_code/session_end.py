@@ -62,7 +62,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     days: set[date] = set()
     for file in files:
         days |= _days(file, calendar)
-    # Lines of tomorrow wait for their day.
+    # What is dated later is archived with today's lines.
     last = min(max(days), calendar.day_at(datetime.now(UTC)))
     first = min(*days, last)
     state = State(data_root)

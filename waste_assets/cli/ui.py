@@ -29,9 +29,11 @@ def ui(
     with faults():
         settings = settings_of(paths, data_root, time_zone)
         from waste_assets.audit import prepare_instance
+        from waste_assets.killed_runs import end_killed_runs
         from waste_assets.report import serve
 
         prepare_instance(settings)
+        end_killed_runs(settings)
         os.environ[serve.ADDRESS] = serve.start(settings.data_root / "report")
     if no_automation:
         os.environ["WASTE_ASSETS_AUTOMATION"] = "off"

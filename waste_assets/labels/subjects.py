@@ -27,6 +27,7 @@ from waste_assets.labels.sampling import Candidate, Drawn, drawn
 from waste_assets.labels.tasks import audit, dead_end, failure_cause
 from waste_assets.labels.texts import Place, texts
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.quoting import listed
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
     FAILED_CALLS,
@@ -394,8 +395,7 @@ def _view(
     if not parts:
         con.register(name, table.schema.append(pa.field("day", pa.date32())).empty_table())
         return
-    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
     con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}], "
+        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({listed(parts)}, "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )

@@ -28,7 +28,7 @@ from waste_assets.lake.place import COPIES
 _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}(?:\.wal|\.tmp|-journal|-wal|-shm)?")
 #: Where they may lie, below the data root; the last is of Dagster's records.
 _PLACES = ("lake", COPIES, "bi", "report", "dagster/history/runs")
-_IN_USE, _AUDIT = ".in_use.lock", ".audit.lock"
+_IN_USE, _AUDIT, _UI = ".in_use.lock", ".audit.lock", ".ui.lock"
 
 
 @dataclass
@@ -38,6 +38,9 @@ class _Hold:
 
 
 _held: dict[Path, _Hold] = {}
+#: Data roots that this process audits.
+_auditing: set[Path] = set()
+_open_for_good: list[IO[str]] = []
 _guard = threading.Lock()
 
 
@@ -80,15 +83,59 @@ def one_audit(data_root: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Be the only audit of the data root; `waiting` is called where another one is at work.
 
     Two would do the same work twice, and the second has hardly any left when the first is done.
+    And what one has published, the other's checks would hold against what it has built since.
 
     Raises:
         Fault: the data root cannot be written.
     """
     with _opened(data_root, _AUDIT) as handle:
-        if not _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB):
-            waiting()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        _wait_for(handle, fcntl.LOCK_EX, waiting)
+        _auditing.add(data_root.absolute())
+        try:
+            yield
+        finally:
+            _auditing.discard(data_root.absolute())
+
+
+@contextmanager
+def beside_no_audit(data_root: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Be a run of Dagster's, or a part of this process's audit.
+
+    Such runs share out their days among themselves, and wait for an audit as it waits for them.
+
+    Raises:
+        Fault: the data root cannot be written.
+    """
+    if data_root.absolute() in _auditing:
         yield
+        return
+    with _opened(data_root, _AUDIT) as handle:
+        _wait_for(handle, fcntl.LOCK_SH, waiting)
+        yield
+
+
+def is_idle(data_root: Path) -> bool:
+    """Whether nobody writes below the data root at this moment.
+
+    Raises:
+        Fault: the data root cannot be written.
+    """
+    with _opened(data_root, _IN_USE) as handle:
+        return _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def only_ui(data_root: Path) -> bool:
+    """Whether no other UI is open on the data root; until this process ends it counts as one.
+
+    Also once it has become another program, by `exec`.
+
+    Raises:
+        Fault: the data root cannot be written.
+    """
+    handle = _opened(data_root, _UI)
+    os.set_inheritable(handle.fileno(), True)
+    _open_for_good.append(handle)
+    return _locked(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_temporary_files(data_root: Path) -> None:
@@ -116,6 +163,12 @@ def _opened(data_root: Path, name: str) -> IO[str]:
             f"{data_root} cannot be used as the data root ({error.strerror}): choose another "
             "with --data-root, or allow this user to write there."
         ) from error
+
+
+def _wait_for(handle: IO[str], how: int, waiting: Callable[[], None]) -> None:
+    if not _locked(handle.fileno(), how | fcntl.LOCK_NB):
+        waiting()
+        fcntl.flock(handle, how)
 
 
 def _locked(descriptor: int, how: int) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import duckdb
 
+from waste_assets.lake.awaited import awaited
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import (
     FAILED_CALLS,
@@ -70,13 +71,14 @@ Stamps = Mapping[date, str]
 _CLONE = 0x40049409
 
 
-def stamps(lake: Lake) -> dict[date, str]:
+def stamps(lake: Lake, today: date) -> dict[date, str]:
     """Which partitions each day has, of all tables that facts are made of."""
+    ahead = awaited(lake, today)
     by_day: dict[date, list[str]] = defaultdict(list)
     for name, table in SOURCES.items():
         for day, stamp in lake.stamps(table).items():
             by_day[day].append(f"{name}:{stamp}")
-    return {day: " ".join(told) for day, told in sorted(by_day.items())}
+    return {day: " ".join(told) for day, told in sorted(by_day.items()) if day not in ahead}
 
 
 def differing(before: Stamps, now: Stamps) -> list[date]:
@@ -98,17 +100,17 @@ def bring_up_to_date(lake: Lake, place: Path, now: Stamps, rules: str, temporary
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         before = _copied(place, temporary, rules)
-        changed = differing(before, now)
-        if changed or not before:
+        changed = differing(before or {}, now)
+        if changed or before is None:
             with opened(temporary) as con:
-                _change(con, lake, changed, now, rules, is_new=not before)
+                _change(con, lake, changed, now, rules, is_new=before is None)
             temporary.replace(place)
     finally:
         drop_database(temporary)
 
 
-def _copied(place: Path, temporary: Path, rules: str) -> Stamps:
-    """Copy the facts; returns the stamps that they have, none where nothing can be built upon."""
+def _copied(place: Path, temporary: Path, rules: str) -> Stamps | None:
+    """Copy the facts; returns the stamps that they have, None where nothing can be built upon."""
     try:
         copied(place, temporary)
         with duckdb.connect(str(temporary), read_only=True) as con:
@@ -119,7 +121,7 @@ def _copied(place: Path, temporary: Path, rules: str) -> Stamps:
         # There are none, or something has happened to them.
         pass
     drop_database(temporary)
-    return {}
+    return None
 
 
 def _change(

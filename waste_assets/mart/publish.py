@@ -17,6 +17,7 @@ import duckdb
 
 from waste_assets.lake.cluster_names import ClusterNames
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.quoting import quoted
 from waste_assets.lake.tables import (
     CLUSTER_SUMMARIES,
     HAIKU_LABELS,
@@ -39,7 +40,7 @@ from waste_assets.mart.day_facts import (
 )
 from waste_assets.mart.fault_shares import fault_shares
 from waste_assets.mart.publications import DATABASE, Publications
-from waste_assets.mart.reading import SQL_TYPES, columns, opened, quoted, view
+from waste_assets.mart.reading import SQL_TYPES, columns, opened, view
 from waste_assets.mart.remedies import cluster_estimates, remedies
 from waste_assets.mart.rule_quality import Judged, rule_quality
 from waste_assets.mart.shown_project import SHOWN_PROJECT
@@ -167,7 +168,7 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
         OSError, duckdb.Error: the files cannot be built; the old ones stay.
     """
     with Publications.locked(bi) as publications:
-        now, wanted = stamps(lake), inputs(lake, beside)
+        now, wanted = stamps(lake, today), inputs(lake, beside)
         base = MadeFrom.read(publications.current)
         if base is not None and base.inputs == wanted:
             base = None

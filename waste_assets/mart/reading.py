@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.quoting import listed
 from waste_assets.lake.tables import TIMESTAMP, Table
 from waste_assets.redaction import redact
 
@@ -55,9 +56,8 @@ def view(
     if not parts:
         con.execute(f"CREATE TEMP TABLE {name} ({columns(table)}, day DATE, row_no BIGINT)")
         return
-    listed = ", ".join(f"'{quoted(part)}'" for part in parts)
     rows = (
-        f"read_parquet([{listed}], file_row_number = true, "
+        f"read_parquet({listed(parts)}, file_row_number = true, "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
     replaced = [
@@ -92,8 +92,3 @@ def _hide(con: duckdb.DuckDBPyConnection, rows: str, column: str) -> bool:
 def columns(table: Table) -> str:
     """The columns of a table as DuckDB creates them."""
     return ", ".join(f"{column.name} {SQL_TYPES[column.type]}" for column in table.columns)
-
-
-def quoted(value: object) -> str:
-    """What stands between quotes in SQL."""
-    return str(value).replace("'", "''")

@@ -12,6 +12,7 @@ import duckdb
 
 from waste_assets.faults import Fault
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.quoting import listed
 from waste_assets.lake.tables import (
     JUDGED_LEDGER,
     PARSED_TURNS,
@@ -107,9 +108,8 @@ def _view(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: list[d
         # Nothing has been built: an empty table of the same columns.
         con.register(table.name, table.schema.empty_table())
         return
-    listed = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
     con.execute(
-        f"CREATE TEMP VIEW {table.name} AS SELECT * FROM read_parquet([{listed}]) "
+        f"CREATE TEMP VIEW {table.name} AS SELECT * FROM read_parquet({listed(parts)}) "
         "SEMI JOIN asked USING (session_id)"
     )
 

@@ -102,8 +102,9 @@ def warnings(told: dict[str, Any]) -> list[str]:
     lines += [warning] if warning else []
     if misdated := told["files"].get("misdated"):
         lines.append(
-            f"Not archived: lines of {counted(misdated, 'file')} that are dated before Claude Code "
-            "or after today. Keep the files: the clock was wrong, or the line is damaged."
+            f"Not counted yet: lines of {counted(misdated, 'file')} that are dated after today. "
+            "They are archived, and count when their day has come: a clock was ahead, or the line "
+            "is damaged."
         )
     unreadable = told["files"]["unreadable"]
     lines += [f"Not read: {path} ({reason})." for path, reason in unreadable[:3]]

@@ -1,7 +1,7 @@
 """The data root as a Dagster resource: lake, state database, BI files."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -9,7 +9,7 @@ import dagster as dg
 from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.store import LabelStore
-from waste_assets.lake.in_use import in_use
+from waste_assets.lake.in_use import beside_no_audit, in_use
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.place import lake_of
 from waste_assets.lake.state import State
@@ -66,7 +66,9 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DataRoot"]:
         """For as long as a run, or a step of one, is at work there."""
-        with in_use(self.root):
+        # Who only looks around, as a sensor does, waits for nobody.
+        turn = beside_no_audit(self.root, lambda: _tell(context)) if context.run else nullcontext()
+        with turn, in_use(self.root):
             yield self
 
     @contextmanager
@@ -108,3 +110,8 @@ class DataRoot(dg.ConfigurableResource["DataRoot"]):
     def state(self) -> State:
         """Open the state database; the caller closes it."""
         return State(self.root)
+
+
+def _tell(context: dg.InitResourceContext) -> None:
+    if context.log:
+        context.log.info("An audit by command is running: waiting until it has ended.")

@@ -38,6 +38,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
 
 from waste_assets.privacy import keep_private
+from waste_assets.resources.redacted_events import redacted
 
 _INDEX = "index"
 _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
@@ -171,7 +172,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         if _planned_range(event):
             self.store_event_batch([event])
         else:
-            super().store_event(event)
+            super().store_event(redacted(event))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events as `store_event` would, in order, in one transaction a database."""
@@ -183,7 +184,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                     self._open[shard] = connection
             for (is_asset, run_id), group in groupby(events, key=_kind):
                 if is_asset:
-                    self._store_asset_events(run_id, [*group])
+                    self._store_asset_events(run_id, [redacted(event) for event in group])
                 else:
                     for event in group:
                         self.store_event(event)

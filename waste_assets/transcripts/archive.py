@@ -11,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
@@ -216,9 +216,14 @@ def update(
     read once, whole; where there is much to read, once for each portion of days that it is about.
     What the sources have lost stays archived.
 
+    What is dated after today is archived with it: by the time its day has come, its file may be
+    gone.
+
     Raises:
         OSError: the lake cannot be written (no free disk, no permission).
     """
+    if last >= calendar.day_at(datetime.now(UTC)):
+        last = date.max
     with lake.lock(RAW_SESSIONS, first, last):
         forgotten = Forgotten.of(lake)
         files = forgotten.without(files)

@@ -142,3 +142,14 @@ def test_who_publishes_the_same_again_trusts_nothing_that_is_there(
             con.execute("UPDATE owned SET usd = usd + 1")
     published.publish()
     assert published.is_right()
+
+
+def test_what_begins_with_nothing_is_built_upon(published: Published) -> None:
+    """As where all lines are dated after today, and then their day comes."""
+    full = published.days
+    published.change({})
+    published.publish()
+    assert published.is_right()
+    published.change(full)
+    published.publish()
+    assert published.is_right()

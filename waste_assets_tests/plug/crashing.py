@@ -83,6 +83,7 @@ class Points:
         self._root = order["data"]
         self._at: tuple[str, int] | None = tuple(order["at"]) if order.get("at") else None
         self._list: str | None = order.get("list")
+        self._group: bool = order["group"]
         self._folder = str(Path(order["stage"]).parent)
         self._met: Counter[str] = Counter()
         self._lines: Counter[tuple[str, str, int]] = Counter()
@@ -111,7 +112,7 @@ class Points:
             self._order.append(point)
         if self._is_the_one(point):
             self._show(point)
-            os.kill(os.getpid(), signal.SIGKILL)
+            _kill(os.getpid(), group=self._group)
 
     def _is_the_one(self, point: str) -> bool:
         if self._at is None:
@@ -225,6 +226,8 @@ def _follow_stages(points: Points) -> None:
 
 def work(order: dict[str, Any]) -> int:
     """Be the command that an order tells of; returns its exit status."""
+    # A group of its own: itself, and whatever it starts.
+    os.setpgid(0, 0)
     os.environ.update(order["environment"])
     output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     os.dup2(output, 1)
@@ -291,17 +294,19 @@ class Crashing:
         environment: dict[str, str] | None = None,
         processes: bool = False,
         stdin: Path | None = None,
+        group: bool = False,
     ) -> int:
         """Begin a command on a data root; returns its process id.
 
         `at`: a point, and the how many-th time that it is met; `...` stands for any end of it.
+        `group`: all that it has started is killed with it, as where a machine loses its power.
         """
         order = {
             "data": f"{data}/", "arguments": arguments, "at": at,
             "list": listed and str(listed), "environment": environment or {},
             "processes": processes, "stage": str(self.folder / "stage"),
             "output": str(self.folder / "output"), "input": stdin and str(stdin),
-            "stages_only": self._stages_only,
+            "stages_only": self._stages_only, "group": group,
         }  # fmt: skip
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -321,7 +326,8 @@ class Crashing:
     def run_for(self, seconds: float, data: Path, *arguments: str, **options: Any) -> int:
         """A command that is killed after some seconds, if it is still there."""
         child = self.start(data, *arguments, **options)
-        timer = threading.Timer(seconds, _kill, (child,))
+        kill = partial(_kill, child, group=options.get("group", False))
+        timer = threading.Timer(seconds, kill)
         timer.start()
         status = self.ended()
         timer.cancel()
@@ -338,9 +344,13 @@ class Crashing:
         return (self.folder / "output").read_text(errors="replace")
 
 
-def _kill(child: int) -> None:
+def _kill(process: int, *, group: bool) -> None:
+    # It may have ended, or not be at the head of its group yet.
     with suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
+        if group and os.getpgid(process) == process:
+            os.killpg(process, signal.SIGKILL)
+        else:
+            os.kill(process, signal.SIGKILL)
 
 
 def until(true: Callable[[], bool], seconds: float = 30) -> bool:

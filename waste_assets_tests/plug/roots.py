@@ -28,7 +28,10 @@ _FACTS_OF_THE_RUN = {"published_on", "inputs", "publication"}
 #: Of notes in a footer: which answers there were is told by when they came.
 _ANSWERS = {"waste.answers", "waste.version"}
 #: So does a page: its identity has that of the spend in it, which has names and times.
-_MADE_FROM = re.compile(r'<meta name="waste-assets-inputs" content="[0-9a-f]*">')
+#: And it says on which day it was published, which the BI files say in `published_on`.
+_MADE_FROM = re.compile(
+    r'<meta name="waste-assets-inputs" content="[0-9a-f]*">|Published by waste_assets on [\w ]+'
+)
 #: Each run has one, with what SQLite keeps beside it; and who is killed has begun one.
 _RUN = re.compile(r"dagster/history/runs/[0-9a-f-]{36}\.db(?:-wal|-shm)?")
 #: Made by those who have to wait, by SQLite, or to spare the next audit its planning, or what a
