@@ -1,0 +1,157 @@
+"""The machines of a company, as processes: a daemon and workers, each with a data root of its own.
+
+They are told of each other by variables alone, as `deploy/` does it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import yaml
+
+from benchmarks.team import servers
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TRANSCRIPTS, LAKE = (f"s3://{servers.BUCKET}/{name}" for name in ("transcripts", "lake"))
+#: Also in the environment of the processes that the caller starts besides.
+_DATABASES = ("dagster", "state")
+_STEP_SECONDS = 0.25
+
+
+@dataclass
+class Company:
+    """Servers that run, and the machines that were started."""
+
+    home: Path
+    #: Variables that are the same everywhere.
+    environment: dict[str, str]
+    #: Of the database of Dagster's records, and of the state database.
+    databases: dict[str, str]
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def machine(self, name: str) -> Mapping[str, str]:
+        """The variables of one machine, whose `dagster.yaml` is written."""
+        dagster = self.home / name / "dagster"
+        dagster.mkdir(parents=True, exist_ok=True)
+        (dagster / "dagster.yaml").write_text(yaml.safe_dump(self._instance()))
+        own = {"DAGSTER_HOME": str(dagster), "WASTE_ASSETS_DATA": str(self.data(name))}
+        return {**os.environ, **self.environment, **own}
+
+    def data(self, name: str) -> Path:
+        """The data root of a machine."""
+        return self.home / name / "data"
+
+    @contextmanager
+    def daemon(self) -> Iterator[None]:
+        """Dagster's daemon."""
+        command = [sys.executable, "-m", "benchmarks.team.daemon", "-w", "workspace.yaml"]
+        with servers.process(command, self.machine("daemon"), self.home / "daemon.log"):
+            yield
+
+    @contextmanager
+    def worker(self, name: str, queues: str = "dagster") -> Iterator[None]:
+        """A worker of Celery's that does one run at a time."""
+        command = [
+            *(sys.executable, "-m", "celery", "-A", "waste_assets.team.worker", "worker"),
+            *("--concurrency", "1", "-Q", queues, "-n", f"{name}@%h", "--loglevel", "INFO"),
+        ]
+        with servers.process(command, self.machine(name), self.home / f"{name}.log") as started:
+            self.workers[name] = started
+            yield
+
+    def is_at_work(self, name: str) -> bool:
+        """Whether a worker is in the middle of a step of a run."""
+        log = (self.home / f"{name}.log").read_text("utf-8", "replace")
+        return "STEP_START" in log.rpartition(" received")[2].rpartition(" succeeded")[2]
+
+    def _instance(self) -> Any:
+        """The `dagster.yaml` of a team, in more haste: here nobody has hours."""
+        given = yaml.safe_load((REPOSITORY / "deploy" / "dagster.yaml").read_text())
+        launcher = given["run_launcher"]["config"]
+        launcher["looks"] = 2
+        launcher["config_source"]["broker_transport_options"]["visibility_timeout"] = 60
+        given["run_monitoring"]["poll_interval_seconds"] = 2
+        given["run_queue"] = {"dequeue_interval_seconds": 1}
+        return given
+
+
+@contextmanager
+def company(home: Path, days_a_run: int) -> Iterator[Company]:
+    """Start the servers; they end with the block."""
+    with ExitStack() as stack:
+        bucket = stack.enter_context(servers.bucket(home))
+        postgres = stack.enter_context(servers.postgres())
+        redis = stack.enter_context(servers.redis())
+        databases = {name: f"{postgres}/{name}" for name in _DATABASES}
+        with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
+            for name in _DATABASES:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+        environment = {
+            **bucket,
+            "WASTE_ASSETS_SOURCES": TRANSCRIPTS,
+            "WASTE_ASSETS_LAKE": LAKE,
+            "WASTE_ASSETS_STATE": databases["state"],
+            "WASTE_ASSETS_DAGSTER_DB": databases["dagster"].replace("://", "+psycopg2://", 1),
+            "WASTE_ASSETS_BROKER": redis,
+            "WASTE_ASSETS_DAYS_A_RUN": str(days_a_run),
+            "WASTE_ASSETS_PROCESSES": "1",
+            "WASTE_ASSETS_AUTOMATION": "off",
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        yield Company(home, environment, databases)
+
+
+class Backfill:
+    """A backfill of all assets over some days, as the UI asks for one."""
+
+    def __init__(self, instance: DagsterInstance, first: date, last: date) -> None:
+        """What is imported here reads the variables of a machine."""
+        from dagster._core.execution.backfill import PartitionBackfill
+        from dagster._core.utils import make_new_backfill_id
+
+        from waste_assets.definitions import defs
+        from waste_assets.partitions import daily
+
+        graph = defs.get_repository_def().asset_graph
+        keys = daily.get_partition_keys()
+        chosen = keys[keys.index(first.isoformat()) : keys.index(last.isoformat()) + 1]
+        self._instance, self.id = instance, make_new_backfill_id()
+        asked = PartitionBackfill.from_asset_partitions(
+            backfill_id=self.id,
+            asset_graph=graph,
+            partition_names=chosen,
+            asset_selection=sorted(graph.materializable_asset_keys),
+            backfill_timestamp=time.time(),
+            tags={},
+            dynamic_partitions_store=instance,
+            all_partitions=False,
+            title=None,
+            description=None,
+            run_config=None,
+        )
+        instance.add_backfill(asked)
+
+    @property
+    def status(self) -> str:
+        """REQUESTED while it goes on, COMPLETED_SUCCESS when all is built."""
+        found = self._instance.get_backfill(self.id)
+        return found.status.value if found else "is gone"
+
+    def runs(self) -> list[DagsterRun]:
+        """Its runs so far."""
+        from dagster import RunsFilter
+
+        return list(self._instance.get_runs(RunsFilter.for_backfill(self.id)))

@@ -1,0 +1,124 @@
+"""The servers that a team has, each on a free port of loopback, in folders that go away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from waste_assets_tests import postgres_server
+
+BUCKET = "company"
+_WAIT_SECONDS = 60.0
+
+
+def missing() -> str | None:
+    """Which server is not installed here, as a sentence; None where all are."""
+    absent = [
+        package
+        for package, there in (
+            ("postgresql", postgres_server.programs()),
+            ("redis-server", shutil.which("redis-server")),
+        )
+        if not there
+    ]
+    return f"install {' and '.join(absent)}: apt-get install {' '.join(absent)}" if absent else None
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of a server with an empty database, without that database's name."""
+    programs = postgres_server.programs()
+    assert programs is not None
+    with postgres_server.running(programs) as url:
+        yield url.replace("postgresql+psycopg://", "postgresql://").rpartition("/")[0]
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """The URL of a broker that keeps nothing on the disk."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="waste-assets-redis-") as home:
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]
+        with process(["redis-server", *options], os.environ, Path(home) / "log"):
+            _answering(port)
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def bucket(home: Path) -> Iterator[dict[str, str]]:
+    """The variables by which every program finds an S3 server with one empty bucket, moto's."""
+    port = free_port()
+    environment = {
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "company",
+        "AWS_SECRET_ACCESS_KEY": "company",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+    program = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with process(program, os.environ, home / "bucket.log"):
+        _answering(port)
+        yield environment
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def process(
+    command: list[str], environment: Mapping[str, str], log: Path, patience: float = 10.0
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process and its children, which end with the block: asked first, then killed."""
+    with log.open("ab") as out:
+        started = subprocess.Popen(
+            command, env=dict(environment), stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        yield started
+    finally:
+        end(started, patience)
+
+
+def end(started: subprocess.Popen[bytes], patience: float) -> None:
+    """End a process and its group."""
+    with suppress(ProcessLookupError):
+        started.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        started.wait(patience)
+    kill(started)
+
+
+def kill(started: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its group, at once."""
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away with all that is in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answering(port: int) -> None:
+    until = time.monotonic() + _WAIT_SECONDS
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if time.monotonic() > until:
+            raise TimeoutError(f"nothing answers on port {port}")
+        time.sleep(0.05)
