@@ -12,17 +12,25 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from benchmarks.team import equal, servers
-from benchmarks.team.company import LAKE, REPOSITORY, TRANSCRIPTS, Backfill, Company, company
+from benchmarks.team.company import (
+    LAKE,
+    TRANSCRIPTS,
+    Backfill,
+    Company,
+    company,
+    import_libraries,
+)
 
 _END = date(2026, 10, 31)
 _LOOK_SECONDS = 0.2
@@ -32,6 +40,8 @@ _DONE = "COMPLETED_SUCCESS"
 def main() -> int:
     """The command line; returns its exit status."""
     asked = _arguments()
+    # What Dagster calls beta is no news here.
+    warnings.simplefilter("ignore")
     if told := servers.missing():
         print(f"The servers of a team are not all here: {told}", file=sys.stderr)
         return 2
@@ -64,6 +74,8 @@ def _show(asked: argparse.Namespace, home: Path) -> int:
     first = _END - timedelta(days=asked.days - 1)
     sample, embedded = home / "sample", home / "embedded"
     with ExitStack() as stack:
+        with _told("libraries imported, once for all processes"):
+            import_libraries()
         with _told("Postgres, Redis and an S3 server started"):
             team = stack.enter_context(company(home, asked.days_a_run))
         with _told(f"sample of {asked.days} days generated and put into the bucket"):
@@ -112,7 +124,7 @@ def _backfill(stack: ExitStack, team: Company, first: date, asked: argparse.Name
         if time.monotonic() > until:
             break
         if victim and team.is_at_work(victim):
-            servers.kill(team.workers[victim])
+            team.machines[victim].kill()
             print(f"  killed {victim} in the middle of a run")
             victim = None
         time.sleep(_LOOK_SECONDS)
@@ -133,14 +145,21 @@ def _audit(team: Company, data: Path) -> None:
     environment = {**os.environ, **team.environment, "WASTE_ASSETS_DATA": str(data)}
     for name in ("WASTE_ASSETS_LAKE", "WASTE_ASSETS_STATE", "WASTE_ASSETS_DAYS_A_RUN"):
         environment.pop(name)
+    log = team.home / "audit.log"
+    audit = servers.Machine(partial(_run_audit, data), environment, log)
+    try:
+        status = audit.wait()
+    finally:
+        audit.kill()
+    if status:
+        raise SystemExit(f"The audit by one process failed: {log.read_text()[-2000:]}")
+
+
+def _run_audit(data: Path) -> None:
+    from waste_assets.cli import commands
+
     # A transcript without a time is of the day on which it was written: of today.
-    command = [
-        *(sys.executable, "-m", "waste_assets.cli", "audit", TRANSCRIPTS),
-        *("--data-root", str(data), "--until", _END.isoformat()),
-    ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY)
-    if done.returncode:
-        raise SystemExit(f"The audit by one process failed: {done.stderr[-2000:]}")
+    commands(["audit", TRANSCRIPTS, "--data-root", str(data), "--until", _END.isoformat()])
 
 
 @contextmanager

@@ -6,13 +6,14 @@ They are told of each other by variables alone, as `deploy/` does it.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,45 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRANSCRIPTS, LAKE = (f"s3://{servers.BUCKET}/{name}" for name in ("transcripts", "lake"))
-#: Also in the environment of the processes that the caller starts besides.
 _DATABASES = ("dagster", "state")
-_STEP_SECONDS = 0.25
+#: What all machines import, and what takes them long.
+_LIBRARIES = (
+    "boto3",
+    "celery.bin.celery",
+    "dagster._cli.api",
+    "dagster._daemon.cli",
+    "dagster_celery.tasks",
+    "dagster_duckdb",
+    "dagster_postgres",
+    "great_expectations",
+    "waste_assets.mart.publish",
+    "waste_assets.report.site",
+)
+
+
+def import_libraries() -> None:
+    """Import what all machines need, and nothing that reads the variables of one."""
+    for name in _LIBRARIES:
+        import_module(name)
+
+
+def _daemon() -> None:
+    from dagster._daemon import controller
+    from dagster._daemon.cli import cli
+
+    # Where it asks for the runs of a backfill it looks every 30 seconds, and no setting changes
+    # that. Over hours nobody notices; here each of the stages would wait for it.
+    controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 1
+    os.chdir(REPOSITORY)
+    cli(["run", "-w", "workspace.yaml"])
+
+
+def _worker(name: str, queues: str) -> None:
+    from celery.bin.celery import celery
+
+    command = ["-A", "waste_assets.team.worker", "worker", "--concurrency", "1", "-Q", queues]
+    sys.argv = ["celery", *command]
+    celery([*command, "-n", f"{name}@%h", "--loglevel", "INFO"])
 
 
 @dataclass
@@ -40,7 +77,7 @@ class Company:
     environment: dict[str, str]
     #: Of the database of Dagster's records, and of the state database.
     databases: dict[str, str]
-    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    machines: dict[str, servers.Machine] = field(default_factory=dict)
 
     def machine(self, name: str) -> Mapping[str, str]:
         """The variables of one machine, whose `dagster.yaml` is written."""
@@ -57,20 +94,24 @@ class Company:
     @contextmanager
     def daemon(self) -> Iterator[None]:
         """Dagster's daemon."""
-        command = [sys.executable, "-m", "benchmarks.team.daemon", "-w", "workspace.yaml"]
-        with servers.process(command, self.machine("daemon"), self.home / "daemon.log"):
+        with self._running("daemon", _daemon):
             yield
 
     @contextmanager
     def worker(self, name: str, queues: str = "dagster") -> Iterator[None]:
         """A worker of Celery's that does one run at a time."""
-        command = [
-            *(sys.executable, "-m", "celery", "-A", "waste_assets.team.worker", "worker"),
-            *("--concurrency", "1", "-Q", queues, "-n", f"{name}@%h", "--loglevel", "INFO"),
-        ]
-        with servers.process(command, self.machine(name), self.home / f"{name}.log") as started:
-            self.workers[name] = started
+        with self._running(name, partial(_worker, name, queues)):
             yield
+
+    @contextmanager
+    def _running(self, name: str, program: Callable[[], object]) -> Iterator[None]:
+        machine = servers.Machine(program, self.machine(name), self.home / f"{name}.log")
+        self.machines[name] = machine
+        try:
+            yield
+        finally:
+            # All is written when the block ends; to ask a worker to end takes seconds.
+            machine.kill()
 
     def is_at_work(self, name: str) -> bool:
         """Whether a worker is in the middle of a step of a run."""
