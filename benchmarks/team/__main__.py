@@ -10,7 +10,6 @@ more with it than the folder, also on Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import tempfile
@@ -19,22 +18,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 
 from benchmarks.team import equal, servers
 from benchmarks.team.company import (
     LAKE,
     TRANSCRIPTS,
-    Backfill,
     Company,
+    audit,
+    build,
     company,
     import_libraries,
 )
 
 _END = date(2026, 10, 31)
-_LOOK_SECONDS = 0.2
-_DONE = "COMPLETED_SUCCESS"
 
 
 def main() -> int:
@@ -45,7 +42,9 @@ def main() -> int:
     if told := servers.missing():
         print(f"The servers of a team are not all here: {told}", file=sys.stderr)
         return 2
-    # So that everything that was started ends.
+    # So that everything that was started ends. What a shell starts in the background ignores the
+    # first of them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = Path(tempfile.mkdtemp(prefix="waste-assets-team-"))
     try:
@@ -66,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--patience", type=float, default=1_800, help="seconds at most")
     parser.add_argument("--keep", action="store_true", help="keep the folder, and its logs")
+    parser.add_argument("--plain", action="store_true", help="no odd shapes of transcripts")
     parser.add_argument("--no-kill", action="store_true", help="let all workers live")
     return parser.parse_args()
 
@@ -82,7 +82,7 @@ def _show(asked: argparse.Namespace, home: Path) -> int:
             _generate(sample, asked)
             equal.upload(team.environment, sample / "projects", TRANSCRIPTS.rpartition("/")[2])
         with _told("audit by one process, the lake on the disk"):
-            _audit(team, embedded)
+            audit(team, embedded, _END)
         expected = equal.tables(embedded)
         with _told(f"{asked.workers} workers: the backfill", " was done"):
             _backfill(stack, team, first, asked)
@@ -108,58 +108,23 @@ def _show(asked: argparse.Namespace, home: Path) -> int:
 
 def _backfill(stack: ExitStack, team: Company, first: date, asked: argparse.Namespace) -> None:
     """Have all days built, and kill a worker in the middle of a step."""
-    from dagster import DagsterInstance
+    doomed = [] if asked.no_kill else [f"worker-{asked.workers}"]
 
-    os.environ.update(team.machine("daemon"))
-    stack.enter_context(team.daemon())
-    for number in range(1, asked.workers + 1):
-        queues = "dagster,publish" if number == 1 else "dagster"
-        stack.enter_context(team.worker(f"worker-{number}", queues))
-    instance = stack.enter_context(DagsterInstance.get())
-    backfill = Backfill(instance, first, _END)
-    victim = None if asked.no_kill else f"worker-{asked.workers}"
-    # A bound for a test of this: nobody waits for a backfill that stands still.
-    until = time.monotonic() + asked.patience
-    while (status := backfill.status) in ("REQUESTED", "COMPLETING"):
-        if time.monotonic() > until:
-            break
-        if victim and team.is_at_work(victim):
-            team.machines[victim].kill()
-            print(f"  killed {victim} in the middle of a run")
-            victim = None
-        time.sleep(_LOOK_SECONDS)
-    runs = backfill.runs()
+    def look() -> None:
+        if doomed and team.is_at_work(doomed[0]):
+            name = doomed.pop()
+            team.machines[name].kill()
+            print(f"  killed {name} in the middle of a run", flush=True)
+
+    _, runs = build(stack, team, (first, _END), asked.workers, asked.patience, look)
     lost = [run for run in runs if run.status.value == "FAILURE"]
     print(f"  {len(runs)} runs, {len(lost)} of them lost and done again")
-    if status != _DONE:
-        raise SystemExit(f"The backfill ended as {status}: see {team.home}/*.log (with --keep).")
 
 
 def _generate(sample: Path, asked: argparse.Namespace) -> None:
     from waste_assets.sample import generate
 
-    generate(sample, sessions=asked.sessions, days=asked.days, end=_END, odd=True)
-
-
-def _audit(team: Company, data: Path) -> None:
-    environment = {**os.environ, **team.environment, "WASTE_ASSETS_DATA": str(data)}
-    for name in ("WASTE_ASSETS_LAKE", "WASTE_ASSETS_STATE", "WASTE_ASSETS_DAYS_A_RUN"):
-        environment.pop(name)
-    log = team.home / "audit.log"
-    audit = servers.Machine(partial(_run_audit, data), environment, log)
-    try:
-        status = audit.wait()
-    finally:
-        audit.kill()
-    if status:
-        raise SystemExit(f"The audit by one process failed: {log.read_text()[-2000:]}")
-
-
-def _run_audit(data: Path) -> None:
-    from waste_assets.cli import commands
-
-    # A transcript without a time is of the day on which it was written: of today.
-    commands(["audit", TRANSCRIPTS, "--data-root", str(data), "--until", _END.isoformat()])
+    generate(sample, sessions=asked.sessions, days=asked.days, end=_END, odd=not asked.plain)
 
 
 @contextmanager

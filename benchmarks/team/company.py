@@ -23,11 +23,12 @@ import yaml
 from benchmarks.team import servers
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun
+    from dagster import DagsterInstance, DagsterRun, RunRecord
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRANSCRIPTS, LAKE = (f"s3://{servers.BUCKET}/{name}" for name in ("transcripts", "lake"))
 _DATABASES = ("dagster", "state")
+_STEP_SECONDS = 0.2
 #: What all machines import, and what takes them long.
 _LIBRARIES = (
     "boto3",
@@ -113,10 +114,21 @@ class Company:
             # All is written when the block ends; to ask a worker to end takes seconds.
             machine.kill()
 
+    def run_records(self) -> list[RunRecord]:
+        """What Dagster knows of all runs."""
+        from dagster import DagsterInstance
+
+        with DagsterInstance.get() as instance:
+            return list(instance.get_run_records())
+
     def is_at_work(self, name: str) -> bool:
         """Whether a worker is in the middle of a step of a run."""
-        log = (self.home / f"{name}.log").read_text("utf-8", "replace")
-        return "STEP_START" in log.rpartition(" received")[2].rpartition(" succeeded")[2]
+        return "STEP_START" in self.log(name).rpartition(" received")[2].rpartition(" succeeded")[2]
+
+    def log(self, name: str) -> str:
+        """What a machine has printed so far."""
+        path = self.home / f"{name}.log"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def _instance(self) -> Any:
         """The `dagster.yaml` of a team, in more haste: here nobody has hours."""
@@ -153,6 +165,28 @@ def company(home: Path, days_a_run: int) -> Iterator[Company]:
             "PYTHONPATH": str(REPOSITORY),
         }
         yield Company(home, environment, databases)
+
+
+def audit(team: Company, data: Path, until: date) -> None:
+    """The same by one process, with the lake and the state database on the disk of one machine."""
+    environment = {**os.environ, **team.environment, "WASTE_ASSETS_DATA": str(data)}
+    for name in ("WASTE_ASSETS_LAKE", "WASTE_ASSETS_STATE", "WASTE_ASSETS_DAYS_A_RUN"):
+        environment.pop(name)
+    log = team.home / "audit.log"
+    machine = servers.Machine(partial(_audit, data, until), environment, log)
+    try:
+        status = machine.wait()
+    finally:
+        machine.kill()
+    if status:
+        raise SystemExit(f"The audit by one process failed: {log.read_text()[-2000:]}")
+
+
+def _audit(data: Path, until: date) -> None:
+    from waste_assets.cli import commands
+
+    # A transcript without a time is of the day on which it was written: of today.
+    commands(["audit", TRANSCRIPTS, "--data-root", str(data), "--until", until.isoformat()])
 
 
 class Backfill:
@@ -196,3 +230,46 @@ class Backfill:
         from dagster import RunsFilter
 
         return list(self._instance.get_runs(RunsFilter.for_backfill(self.id)))
+
+
+def build(
+    stack: ExitStack,
+    team: Company,
+    days: tuple[date, date],
+    workers: int,
+    patience: float,
+    look: Callable[[], None] = lambda: None,
+) -> tuple[float, list[DagsterRun]]:
+    """Have all days built by so many workers; returns the seconds that it took, and the runs.
+
+    The first worker publishes. `look` is called several times a second meanwhile. The machines
+    end with the stack.
+    """
+    from dagster import DagsterInstance
+
+    os.environ.update(team.machine("daemon"))
+    stack.enter_context(team.daemon())
+    for number in range(1, workers + 1):
+        queues = "dagster,publish" if number == 1 else "dagster"
+        stack.enter_context(team.worker(f"worker-{number}", queues))
+    instance = stack.enter_context(DagsterInstance.get())
+    _await(team, workers, patience)
+    started = time.monotonic()
+    backfill = Backfill(instance, *days)
+    while (status := backfill.status) in ("REQUESTED", "COMPLETING"):
+        look()
+        if time.monotonic() > started + patience:
+            break
+        time.sleep(_STEP_SECONDS)
+    if status != "COMPLETED_SUCCESS":
+        raise SystemExit(f"The backfill ended as {status}: see {team.home}/*.log (with --keep).")
+    return time.monotonic() - started, backfill.runs()
+
+
+def _await(team: Company, workers: int, patience: float) -> None:
+    """Until all workers are there."""
+    until = time.monotonic() + patience
+    while any(" ready." not in team.log(f"worker-{n}") for n in range(1, workers + 1)):
+        if time.monotonic() > until:
+            raise SystemExit(f"The workers do not start: see {team.home}/*.log (with --keep).")
+        time.sleep(_STEP_SECONDS)

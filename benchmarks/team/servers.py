@@ -72,6 +72,11 @@ def bucket(home: Path) -> Iterator[dict[str, str]]:
         yield environment
 
 
+def requests(home: Path) -> int:
+    """How many requests the S3 server below that folder has answered."""
+    return (home / "bucket.log").read_text("utf-8", "replace").count(" HTTP/1.1")
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
     with socket.socket() as found:

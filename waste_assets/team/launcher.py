@@ -84,11 +84,10 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
         return f"Task of Celery's: {run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)}"
 
     def _tasks(self) -> set[str]:
-        """What all workers together are at, or are going to begin with."""
+        """What all workers together are at."""
         if time.monotonic() - self._looked_at > _SAME_LOOK_SECONDS:
-            asked = self.celery.control.inspect(timeout=_ANSWER_SECONDS)
-            told = [asked.active() or {}, asked.reserved() or {}]
-            self._seen = {t["id"] for answers in told for tasks in answers.values() for t in tasks}
+            told = self.celery.control.inspect(timeout=_ANSWER_SECONDS).active() or {}
+            self._seen = {task["id"] for tasks in told.values() for task in tasks}
             self._looked_at = time.monotonic()
         return self._seen
 

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_three_workers_of_which_one_is_killed_build_what_one_process_builds() -> None:
-    program = [sys.executable, "-m", "benchmarks.team", "--patience", "300"]
-    size = ["--days", "6", "--sessions", "8", "--days-a-run", "3"]
+    program = [sys.executable, "-m", "benchmarks.team", "--patience", "300", "--plain"]
+    size = ["--days", "4", "--sessions", "6", "--days-a-run", "2"]
     done = subprocess.run([*program, *size], capture_output=True, text=True, cwd=ROOT)
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
