@@ -65,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--patience", type=float, default=1_800, help="seconds at most")
     parser.add_argument("--keep", action="store_true", help="keep the folder, and its logs")
+    parser.add_argument("--early", action="store_true", help="kill before the run has begun")
     parser.add_argument("--plain", action="store_true", help="no odd shapes of transcripts")
     parser.add_argument("--no-kill", action="store_true", help="let all workers live")
     return parser.parse_args()
@@ -111,10 +112,11 @@ def _backfill(stack: ExitStack, team: Company, first: date, asked: argparse.Name
     doomed = [] if asked.no_kill else [f"worker-{asked.workers}"]
 
     def look() -> None:
-        if doomed and team.is_at_work(doomed[0]):
+        if doomed and (team.has_a_run if asked.early else team.is_at_work)(doomed[0]):
             name = doomed.pop()
             team.machines[name].kill()
-            print(f"  killed {name} in the middle of a run", flush=True)
+            when = "before its run began" if asked.early else "in the middle of a run"
+            print(f"  killed {name} {when}", flush=True)
 
     _, runs = build(stack, team, (first, _END), asked.workers, asked.patience, look)
     lost = [run for run in runs if run.status.value == "FAILURE"]

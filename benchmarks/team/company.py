@@ -125,6 +125,10 @@ class Company:
         """Whether a worker is in the middle of a step of a run."""
         return "STEP_START" in self.log(name).rpartition(" received")[2].rpartition(" succeeded")[2]
 
+    def has_a_run(self, name: str) -> bool:
+        """Whether a worker has been given a run."""
+        return " received" in self.log(name)
+
     def log(self, name: str) -> str:
         """What a machine has printed so far."""
         path = self.home / f"{name}.log"
@@ -135,7 +139,7 @@ class Company:
         given = yaml.safe_load((REPOSITORY / "deploy" / "dagster.yaml").read_text())
         launcher = given["run_launcher"]["config"]
         launcher["looks"] = 2
-        launcher["config_source"]["broker_transport_options"]["visibility_timeout"] = 60
+        launcher["config_source"]["broker_transport_options"]["visibility_timeout"] = 20
         given["run_monitoring"]["poll_interval_seconds"] = 2
         given["run_queue"] = {"dequeue_interval_seconds": 1}
         return given
