@@ -5,8 +5,8 @@ The broker and all else stand in `dagster.yaml` of `DAGSTER_HOME`, where the run
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+from multiprocessing import process
 from typing import Any
 
 from celery.signals import worker_process_init
@@ -32,11 +32,16 @@ def _app() -> Any:
     return launcher.celery
 
 
-def _may_have_children(**_: object) -> None:
-    """Celery's processes count as daemons, of which Python says that they have no children."""
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+def may_have_children(**_: object) -> None:
+    """Let a run have processes of its own.
+
+    Celery makes its processes by a copy of Python's module for that, and has put its own account of
+    this one into Python's: a daemon, which has no children, with a key that cannot be handed on.
+    """
+    key = process.AuthenticationString(os.urandom(32))  # type: ignore[attr-defined]
+    process.current_process()._config = {"authkey": key, "semprefix": "/mp"}  # type: ignore[attr-defined]
 
 
-worker_process_init.connect(_may_have_children)
+worker_process_init.connect(may_have_children)
 keep_private()
 app = _app()
