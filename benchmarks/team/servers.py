@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -137,7 +138,19 @@ def _be_a_machine(program: Callable[[], object], environment: Mapping[str, str],
         signal.signal(name, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environment)
-    program()
+    status = 1
+    try:
+        program()
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # As a program ends: without waiting for processes that nobody has told to end.
+        os._exit(status)
 
 
 def remove(folder: Path) -> None:

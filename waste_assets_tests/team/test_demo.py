@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,4 +25,5 @@ def test_three_workers_of_which_one_is_killed_build_what_one_process_builds() ->
     assert done.returncode == 0, told
     assert "killed worker-3 in the middle of a run" in told
     assert "Equal, row by row" in told
-    assert "1 of them lost and done again" in told
+    # A worker that is kept from its work for long counts as lost, too.
+    assert re.search(r"[1-9] of them lost and done again", told)
