@@ -22,7 +22,7 @@ INSTALL := $(PIP) install --quiet --no-deps --require-hashes --requirement
 SOURCES := waste_assets waste_assets_tests benchmarks dashboards docs
 
 .DEFAULT_GOAL := help
-.PHONY: help audit report ui dashboard test check format docs bench lock supersetlock clean
+.PHONY: help audit report ui dashboard demo test check format docs bench lock supersetlock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ docs: $(VENV)/.ready  ## write the data dictionary again
 bench: $(VENV)/.ready-dev  ## speed beside ccusage, on CORPUS= or a generated sample
 	@$(BIN)/python benchmarks/speed.py $(CORPUS) $(ARGS)
 
+demo: $(VENV)/.ready-dev  ## three workers on loopback, one is killed; the tables are equal (ARGS=)
+	@$(BIN)/python -m benchmarks.team $(ARGS)
+
 UV := 0.13.9
 COMPILE := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -73,7 +76,7 @@ COMPILE := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 
 
 # Universal: one file for Linux and macOS and every Python from 3.11, with markers where they
 # differ. setuptools builds the project itself. cryptography has no wheels for Intel Macs from 49
-# on. The second file holds all of the first.
+# on. The other files hold all of the first; the last one is what goes into an image.
 INTEL_MAC := sys_platform == 'darwin' and platform_machine == 'x86_64'
 NO_INTEL_MAC := sys_platform != 'darwin' or platform_machine != 'x86_64'
 BESIDE := "setuptools>=77" "cryptography<49 ; $(INTEL_MAC)" "cryptography>=49 ; $(NO_INTEL_MAC)"
@@ -83,11 +86,13 @@ $(VENV)/lock/bin/uv: | $(VENV)/bin/python
 	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 
 lock: $(VENV)/lock/bin/uv  ## resolve the newest versions that pyproject.toml allows
-	@rm -f requirements.lock requirements-dev.lock
+	@rm -f requirements.lock requirements-dev.lock requirements-team.lock
 	@printf '%s\n' $(BESIDE) | $(COMPILE) --output-file requirements.lock pyproject.toml -
 	@printf '%s\n' $(BESIDE) | $(COMPILE) --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml -
-	@! grep -nE '://|^ *-(-[a-gi-z]|[a-z])' requirements.lock requirements-dev.lock \
+	@printf '%s\n' $(BESIDE) | $(COMPILE) --extra team --extra kubernetes \
+		--constraint requirements-dev.lock --output-file requirements-team.lock pyproject.toml -
+	@! grep -nE '://|^ *-(-[a-gi-z]|[a-z])' requirements*.lock \
 		|| { echo 'An address stands in a lock file: do not commit it.' >&2; exit 1; }
 	@echo "$$(grep -c '^[a-z]' requirements.lock) packages to run, $$(grep -c '^[a-z]' requirements-dev.lock) to develop."
 

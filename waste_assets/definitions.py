@@ -9,6 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.assets.audit_report import audit_report
 from waste_assets.assets.cluster_summaries import cluster_summaries
+from waste_assets.assets.gates import GATES
 from waste_assets.assets.haiku_labels import haiku_labels
 from waste_assets.assets.heuristic_flags import heuristic_flags
 from waste_assets.assets.parsed_turns import parsed_turns
@@ -46,6 +47,7 @@ def definitions(settings: Settings, run: str = "") -> dg.Definitions:
             cluster_summaries,
             waste_mart,
             audit_report,
+            *GATES,
         ],
         asset_checks=[*ASSET_CHECKS, *WATCHES],
         jobs=[audit_job, labels_job, publish_job, collect_labels_job],
@@ -63,7 +65,7 @@ def definitions(settings: Settings, run: str = "") -> dg.Definitions:
                 labels_file=str(settings.labels_file or ""),
                 audit_sample=settings.audit_sample,
             ),
-            "workers": Workers(),
+            "workers": Workers(count=settings.processes),
             "source": TranscriptSource(roots=[str(root) for root in settings.sources]),
             "haiku": Haiku(**asdict(settings.labels), run=run),
             # In memory: what is written is Parquet, one file a partition, and needs no lock.

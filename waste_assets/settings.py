@@ -24,6 +24,8 @@ NAMES = "WASTE_ASSETS_NAMES"
 SHOW_EXAMPLES = "WASTE_ASSETS_SHOW_EXAMPLES"
 LABELS = "WASTE_ASSETS_LABELS"
 AUDIT_SAMPLE = "WASTE_ASSETS_AUDIT_SAMPLE"
+DAYS_A_RUN = "WASTE_ASSETS_DAYS_A_RUN"
+PROCESSES = "WASTE_ASSETS_PROCESSES"
 #: What people have judged, in the data root, where no other file is named.
 LABELS_FILE = "labels.jsonl"
 
@@ -52,6 +54,10 @@ class Settings:
     audit_sample: int = 4
     #: Where the lake lies, `s3://bucket/prefix` or a directory; empty: below the data root.
     lake: str = ""
+    #: Days that one run of a backfill builds, so that workers share it; 0: all of them.
+    days_a_run: int = 0
+    #: Processes that a run may use; 0: one a core.
+    processes: int = 0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -69,6 +75,8 @@ class Settings:
             Path(given_labels).absolute() if (given_labels := environ.get(LABELS)) else None,
             _count(environ, AUDIT_SAMPLE, cls.audit_sample, "responses"),
             environ.get(LAKE, ""),
+            _count(environ, DAYS_A_RUN, cls.days_a_run, "days"),
+            _count(environ, PROCESSES, cls.processes, "processes"),
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -85,6 +93,8 @@ class Settings:
             LABELS: str(self.labels_file or ""),
             AUDIT_SAMPLE: str(self.audit_sample),
             LAKE: self.lake,
+            DAYS_A_RUN: str(self.days_a_run),
+            PROCESSES: str(self.processes),
         }
 
 

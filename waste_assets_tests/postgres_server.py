@@ -26,6 +26,8 @@ def running(bin_: Path) -> Iterator[str]:
     """The URL of an empty database. The server refuses to run as root, and runs as another user."""
     home = Path(tempfile.mkdtemp(prefix="waste-assets-postgres-"))
     apart: dict[str, Any] = {"cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    # Ctrl-C is for whoever started it, who ends it when nobody asks it for anything any more.
+    apart["start_new_session"] = True
     if os.geteuid() == 0:
         who = _other_user()
         os.chown(home, who.pw_uid, who.pw_gid)

@@ -30,6 +30,7 @@ PAGES = sorted(
     ]
 )
 LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
+TEAM_LOCK = ROOT / "requirements-team.lock"
 #: Of environments beside the project's own.
 OTHER_LOCKS = sorted(ROOT.glob("dashboards/*/requirements.lock"))
 MACHINE_PATH = re.compile(r"(?<![\w.~*])/(?:home|Users|root|tmp|var|opt|work|mnt|srv|private)\b")
@@ -299,7 +300,9 @@ def test_every_target_of_make_in_the_docs_exists() -> None:
         assert set(named) <= targets, page
 
 
-@pytest.mark.parametrize("lock", LOCKS + OTHER_LOCKS, ids=lambda one: str(one.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "lock", [*LOCKS, TEAM_LOCK, *OTHER_LOCKS], ids=lambda one: str(one.relative_to(ROOT))
+)
 def test_a_lock_file_has_hashes_and_no_address(lock: Path) -> None:
     text = lock.read_text("utf-8")
     assert "://" not in text
@@ -317,6 +320,10 @@ def test_the_lock_files_hold_what_the_project_asks_for() -> None:
     assert asked <= run.keys(), "run `make lock`"
     assert asked | asked_dev <= dev.keys(), "run `make lock`"
     assert {name: dev.get(name) for name in run} == run, "run `make lock`"
+    team = _locked(TEAM_LOCK)
+    for extra in ("team", "kubernetes"):
+        assert {_name(r) for r in project["optional-dependencies"][extra]} <= team.keys()
+    assert {name: team.get(name) for name in run} == run, "run `make lock`"
 
 
 def test_superset_reads_with_the_duckdb_that_wrote() -> None:

@@ -7,6 +7,7 @@ import dagster as dg
 from waste_assets.assets.described import OWNERS
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.mart.publications import current
+from waste_assets.partitions import PUBLISH_POOL
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.report.serve import ADDRESS
 from waste_assets.report.site import write_report
@@ -23,6 +24,7 @@ _ADDRESS = os.environ.get(ADDRESS, "")
     "script and without a network.",
     deps=[waste_mart],
     group_name="publish",
+    pool=PUBLISH_POOL,
     kinds={"html"},
     owners=OWNERS,
     code_version="2",

@@ -19,7 +19,7 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
     Table,
 )
-from waste_assets.partitions import daily, days_of, one_run
+from waste_assets.partitions import backfills, daily, days_of
 from waste_assets.progress import Task
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
@@ -43,7 +43,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     name="cluster_summaries",
     specs=[_spec(table) for table in CLUSTER_TABLES],
     partitions_def=daily,
-    backfill_policy=one_run,
+    backfill_policy=backfills,
 )
 @quotes_no_secret
 def cluster_summaries(

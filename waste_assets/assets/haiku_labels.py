@@ -8,6 +8,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.assets.described import OWNERS, Figures, day_figures, table_metadata
+from waste_assets.assets.gates import FLAGS, after
 from waste_assets.detectors.flags import Active
 from waste_assets.labels import judged, labelling, spend
 from waste_assets.lake.tables import (
@@ -24,12 +25,13 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
     Table,
 )
-from waste_assets.partitions import daily, days_of, neighbours, one_run
+from waste_assets.partitions import LABELS_POOL, around, backfills, daily, days_of
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 from waste_assets.resources.titles import ask_titles
 from waste_assets.resources.workers import Workers
+from waste_assets.team.stages import name_of
 
 _READ = (
     RAW_SESSIONS,
@@ -46,7 +48,10 @@ def _spec(table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         table.name,
         description=table.description,
-        deps=[dg.AssetDep(upstream.name, partition_mapping=neighbours) for upstream in _READ],
+        deps=[
+            *(dg.AssetDep(upstream.name, partition_mapping=around) for upstream in _READ),
+            *after(FLAGS),
+        ],
         group_name="labels",
         kinds={"python", "parquet"},
         owners=OWNERS,
@@ -59,7 +64,8 @@ def _spec(table: Table) -> dg.AssetSpec:
     name="haiku_labels",
     specs=[_spec(table) for table in LABEL_TABLES],
     partitions_def=daily,
-    backfill_policy=one_run,
+    pool=LABELS_POOL,
+    backfill_policy=backfills,
 )
 @quotes_no_secret
 def haiku_labels(
@@ -70,14 +76,14 @@ def haiku_labels(
     workers: Workers,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Ask about these days what can be asked, and write down what is known."""
-    lake, days = data_root.lake, days_of(context.partition_keys)
-    with data_root.labelling(haiku, context.run_id) as given:
+    lake, days, name = data_root.lake, days_of(context.partition_keys), name_of(context.run)
+    with data_root.labelling(haiku, name) as given:
         judged.build(lake, days, data_root.detector_settings, given, workers.processes)
     # After the questions about the days, for the budget is theirs first.
-    ask_titles(data_root, haiku, context.run_id)
+    ask_titles(data_root, haiku, name)
     with duckdb.get_connection() as con:
         told = {figures.table: day_figures(con, lake, days, figures) for figures in _FIGURES}
-    for day, spent in _spent(data_root, haiku, context.run_id, days).items():
+    for day, spent in _spent(data_root, haiku, name, days).items():
         told[HAIKU_LABELS].setdefault(day, {}).update(spent)
     for table in LABEL_TABLES:
         for day, figures in told[table].items():

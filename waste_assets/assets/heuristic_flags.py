@@ -6,6 +6,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from waste_assets.assets.described import OWNERS, Figures, day_figures, table_metadata
+from waste_assets.assets.gates import TURNS, after
 from waste_assets.detectors import flags
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
@@ -18,7 +19,7 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
     Table,
 )
-from waste_assets.partitions import daily, days_of, neighbours, one_run
+from waste_assets.partitions import around, backfills, daily, days_of
 from waste_assets.progress import Task
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
@@ -30,8 +31,11 @@ def _spec(table: Table) -> dg.AssetSpec:
         table.name,
         description=table.description,
         deps=[
-            dg.AssetDep(upstream.name, partition_mapping=neighbours)
-            for upstream in (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
+            *(
+                dg.AssetDep(upstream.name, partition_mapping=around)
+                for upstream in (PARSED_TURNS, TOOL_CALLS, CONTEXT_BLOCKS)
+            ),
+            *after(TURNS),
         ],
         group_name="waste",
         kinds={"python", "parquet"},
@@ -45,7 +49,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     name="heuristic_flags",
     specs=[_spec(table) for table in FLAG_TABLES],
     partitions_def=daily,
-    backfill_policy=one_run,
+    backfill_policy=backfills,
 )
 @quotes_no_secret
 def heuristic_flags(

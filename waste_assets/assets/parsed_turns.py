@@ -7,6 +7,7 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.accounting import turns
 from waste_assets.assets.described import OWNERS, Figures, day_figures, table_metadata
+from waste_assets.assets.gates import ARCHIVE, after
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
     LINE_COUNTS,
@@ -16,7 +17,7 @@ from waste_assets.lake.tables import (
     TOOL_CALLS,
     Table,
 )
-from waste_assets.partitions import daily, days_of, neighbours, one_run
+from waste_assets.partitions import around, backfills, daily, days_of
 from waste_assets.progress import Task
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
@@ -29,7 +30,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         table.name,
         description=table.description,
-        deps=[dg.AssetDep(RAW_SESSIONS.name, partition_mapping=neighbours)],
+        deps=[dg.AssetDep(RAW_SESSIONS.name, partition_mapping=around), *after(ARCHIVE)],
         group_name="turns",
         kinds={"duckdb", "parquet"},
         owners=OWNERS,
@@ -42,7 +43,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     name="parsed_turns",
     specs=[_spec(table) for table in TABLES],
     partitions_def=daily,
-    backfill_policy=one_run,
+    backfill_policy=backfills,
 )
 @quotes_no_secret
 def parsed_turns(

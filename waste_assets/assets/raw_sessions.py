@@ -4,7 +4,7 @@ import dagster as dg
 
 from waste_assets.assets.described import OWNERS, table_metadata
 from waste_assets.lake.tables import RAW_SESSIONS
-from waste_assets.partitions import daily, days_of, one_run
+from waste_assets.partitions import backfills, daily, days_of, is_sliced
 from waste_assets.progress import Task
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.report.shown import inert
@@ -18,7 +18,7 @@ from waste_assets.transcripts.facts import DayFacts
 @dg.asset(
     description=f"{RAW_SESSIONS.description} It only grows: a source that is gone removes nothing.",
     partitions_def=daily,
-    backfill_policy=one_run,
+    backfill_policy=backfills,
     group_name="archive",
     kinds={"python", "parquet"},
     owners=OWNERS,
@@ -45,6 +45,7 @@ def raw_sessions(
             days[0],
             days[-1],
             data_root.calendar,
+            is_slice=is_sliced,
             processes=workers.processes,
             # While the lines are at hand: to read them once more would take as long again.
             follow=DayFacts,

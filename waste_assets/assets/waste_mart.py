@@ -16,9 +16,11 @@ from waste_assets.lake.tables import (
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import publish
 from waste_assets.mart.tables import DAILY_USAGE, MART_TABLES
+from waste_assets.partitions import PUBLISH_POOL, is_sliced
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
+from waste_assets.team.stages import await_others
 
 _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TABLES))
 
@@ -32,6 +34,7 @@ _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TA
         for name in (PARSED_TURNS.name, QUARANTINED_LINES.name, *_WASTE)
     ],
     group_name="publish",
+    pool=PUBLISH_POOL,
     kinds={"duckdb"},
     owners=OWNERS,
     code_version="1",
@@ -42,6 +45,8 @@ def waste_mart(
     context: dg.AssetExecutionContext, data_root: DataRoot, haiku: Haiku
 ) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
+    if is_sliced:
+        await_others(context.instance, context.run)
     lake, state = data_root.lake, data_root.state()
     try:
         with data_root.labelling(haiku) as labelling:

@@ -14,6 +14,8 @@ from waste_assets.processes import Processes
 class Workers(dg.ConfigurableResource["Workers"]):
     """Processes that work for one stage after another; to start them anew costs each a second."""
 
+    #: How many; 0: one a core.
+    count: int = 0
     _processes: Processes = PrivateAttr()
 
     @property
@@ -24,5 +26,5 @@ class Workers(dg.ConfigurableResource["Workers"]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workers]:
         """For as long as the run lasts."""
-        with Processes() as self._processes:
+        with Processes(self.count) as self._processes:
             yield self

@@ -27,7 +27,7 @@ from waste_assets.lake.lake import Lake, Overtaken, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
 from waste_assets.transcripts.bucket import read_ahead
-from waste_assets.transcripts.days import Calendar
+from waste_assets.transcripts.days import FIRST_DAY, Calendar
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.lines import (
@@ -38,7 +38,7 @@ from waste_assets.transcripts.lines import (
     read_pieces,
     read_whole,
 )
-from waste_assets.transcripts.portions import Portion, portions
+from waste_assets.transcripts.portions import Portion, Span, about, portions
 
 if TYPE_CHECKING:
     from waste_assets.lake.state import State
@@ -205,6 +205,7 @@ def update(
     last: date,
     calendar: Calendar,
     *,
+    is_slice: bool = False,
     processes: Processes | None = None,
     follow: Follow | None = None,
     progress: Callable[[int], None] = lambda bytes_done: None,
@@ -219,6 +220,11 @@ def update(
     What is dated after today is archived with it: by the time its day has come, its file may be
     gone.
 
+    `is_slice`: others see to the days before and after. Of the files that have changed then only
+    those are read that are about these days, as far as a look at them tells; where one of them
+    has lines that the look does not tell of, their days are brought up to date as well, for
+    nobody else knows of them.
+
     Raises:
         OSError: the lake cannot be written (no free disk, no permission).
     """
@@ -231,6 +237,10 @@ def update(
         if first > last:
             return ArchiveReport(files=len(files))
         catalog = state.catalog()
+        spans: dict[str, Span] = {}
+        if is_slice:
+            changed = changed_files(files, catalog)
+            files, spans = about(files, changed, catalog, first, last, calendar)
         ahead = ArchiveReport()
         if processes is not None:
             update = _Update(lake, catalog, first, last, calendar, follow)
@@ -252,7 +262,45 @@ def update(
         state.remember(report.entries.values())
     report.entries = ahead.entries | report.entries
     report.changed |= ahead.changed
+    if is_slice:
+        for day, strays in sorted(_strays(report.entries, spans, calendar).items()):
+            report.changed |= _archive_strays(lake, state, files, strays, day, calendar, follow)
     return report
+
+
+def _strays(
+    entries: Mapping[str, CatalogEntry], spans: Mapping[str, Span], calendar: Calendar
+) -> dict[date, set[str]]:
+    """Days of which files turned out to hold lines although a look did not tell; their paths."""
+    today = calendar.day_at(datetime.now(UTC))
+    found: dict[date, set[str]] = defaultdict(set)
+    for path, entry in entries.items():
+        begin, end = spans[path]
+        for day in entry.days:
+            if not begin <= day <= end and FIRST_DAY <= day <= today:
+                found[day].add(path)
+    return found
+
+
+def _archive_strays(
+    lake: Lake,
+    state: State,
+    files: list[SourceFile],
+    paths: set[str],
+    day: date,
+    calendar: Calendar,
+    follow: Follow | None,
+) -> set[date]:
+    """Bring one more day up to date with some files; returns it where it changed."""
+    # Copies of a transcript are merged, so they are read together.
+    names = {file.transcript for file in files if file.path in paths}
+    chosen = [file for file in files if file.transcript in names]
+    with lake.lock(RAW_SESSIONS, day, day):
+        catalog = state.catalog()
+        report = _unless_overtaken(
+            lambda: _Update(lake, catalog, day, day, calendar, follow).run(chosen)
+        )
+    return report.changed
 
 
 def _update_portions(

@@ -52,7 +52,7 @@ def portions(
     total = sum(file.size for file in files)
     if total <= _PORTION_BYTES:
         return [Portion(first, last, files)]
-    spans = _spans(files, changed, catalog, calendar)
+    spans = spans_of(files, changed, catalog, calendar)
     begins = _begins(files, spans, -(-total // _PORTION_BYTES), first, last)
     ends = [begin - timedelta(days=1) for begin in begins[1:]]
     return [
@@ -61,7 +61,24 @@ def portions(
     ]
 
 
-def _spans(
+def about(
+    files: list[SourceFile],
+    changed: set[str],
+    catalog: dict[str, CatalogEntry],
+    first: date,
+    last: date,
+    calendar: Calendar,
+) -> tuple[list[SourceFile], dict[str, Span]]:
+    """The files that a look says hold lines of these days, or that need no look; and their spans.
+
+    `changed` are the paths of those of which the catalog does not say it.
+    """
+    spans = spans_of(files, changed, catalog, calendar)
+    near = [f for f in files if f.path not in changed or _meets(spans[f.path], first, last)]
+    return near, spans
+
+
+def spans_of(
     files: list[SourceFile],
     changed: set[str],
     catalog: dict[str, CatalogEntry],

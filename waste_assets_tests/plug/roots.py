@@ -67,7 +67,7 @@ def differences(expected: Held, data: Path) -> list[str]:
     told = []
     for name in sorted(expected.keys() | now.keys()):
         if expected.get(name) != now.get(name):
-            told.append(f"{name}: {_how(expected.get(name), now.get(name))}")
+            told.append(f"{name}: {how(expected.get(name), now.get(name))}")
     return told
 
 
@@ -157,7 +157,8 @@ def _rows(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(kept)
 
 
-def _how(expected: Any, now: Any) -> str:
+def how(expected: Any, now: Any) -> str:
+    """In what way what a part holds differs from what it should hold."""
     if expected is None:
         return "should not be there"
     if now is None:

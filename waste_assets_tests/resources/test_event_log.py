@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from waste_assets.automation import range_tags
-from waste_assets.partitions import daily, days_of, one_run
+from waste_assets.partitions import backfills, daily, days_of
 
 OURS = """
 telemetry: {enabled: false}
@@ -28,7 +28,7 @@ PASSING = ("timestamp", "run_id", "pid", "storage_id")
     name="some",
     specs=[dg.AssetSpec(name, code_version="1") for name in ("one", "two")],
     partitions_def=daily,
-    backfill_policy=one_run,
+    backfill_policy=backfills,
 )
 def some(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     for number, day in enumerate(days_of(context.partition_keys)):

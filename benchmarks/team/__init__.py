@@ -1,0 +1,1 @@
+"""A company on one machine: Postgres, Redis, an S3 server, a daemon and workers, on loopback."""

@@ -1,0 +1,1 @@
+"""Runs of Dagster's on several machines: who starts them, who does them, who waits for whom."""
