@@ -84,14 +84,18 @@ def test_what_a_killed_process_leaves_goes_and_what_a_living_one_writes_stays(
 def test_only_temporary_names_are_taken_away(tmp_path: Path) -> None:
     place = Lake(tmp_path / "lake").part(RAW_SESSIONS, FIRST_DAY)
     kept = [place, place.with_name(".response_digests"), tmp_path / ".env", tmp_path / "a.1.b"]
-    left = [temporary(tmp_path / "schema_version"), temporary(tmp_path / "sample") / "a.jsonl"]
+    left = [
+        temporary(tmp_path / "schema_version"),
+        temporary(tmp_path / "sample") / "a.jsonl",
+        temporary(tmp_path / "dagster" / "dagster.yaml"),
+    ]
     for path in (*kept, *left):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with in_use(tmp_path):
         pass
     assert [path.exists() for path in kept] == [True] * 4
-    assert [path.exists() for path in left] == [False] * 2
+    assert [path.exists() for path in left] == [False] * 3
 
 
 def test_a_second_audit_says_that_it_waits_and_begins_when_the_first_has_ended(

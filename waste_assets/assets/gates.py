@@ -13,6 +13,7 @@ import dagster as dg
 from waste_assets.assets.described import OWNERS
 from waste_assets.lake.tables import FLAG_TABLES, RAW_SESSIONS, TURN_TABLES, Table
 from waste_assets.partitions import is_sliced
+from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.team.stages import await_others
 
 ARCHIVE, TURNS, FLAGS = "archive_complete", "turns_complete", "flags_complete"
@@ -33,6 +34,7 @@ def _gate(name: str, tables: Iterable[Table], before: str) -> dg.AssetsDefinitio
         group_name="gates",
         owners=OWNERS,
     )
+    @quotes_no_secret
     def gate(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         """Wait until the other runs have ended."""
         return dg.MaterializeResult(metadata={"runs": await_others(context.instance, context.run)})

@@ -26,7 +26,9 @@ from waste_assets.lake.place import COPIES
 
 #: `.<name>.<process>.<eight digits>`, and what SQLite and DuckDB put beside a file of theirs.
 _TEMPORARY = re.compile(r"\..+\.\d+\.[0-9a-f]{8}(?:\.wal|\.tmp|-journal|-wal|-shm)?")
-#: Where they may lie, below the data root; the last is of Dagster's records.
+#: Directories below the data root in which they may lie,
+_FLAT = (".", "dagster")
+#: and those below which they may; the last is of Dagster's records.
 _PLACES = ("lake", COPIES, "bi", "report", "dagster/history/runs")
 _IN_USE, _AUDIT, _UI = ".in_use.lock", ".audit.lock", ".ui.lock"
 
@@ -140,15 +142,15 @@ def only_ui(data_root: Path) -> bool:
 
 def remove_temporary_files(data_root: Path) -> None:
     """Take away every temporary file. For those who know that nobody is writing."""
-    for place in (data_root, *(data_root / name for name in _PLACES)):
-        for directory, below, names in os.walk(place):
+    for place in (*_FLAT, *_PLACES):
+        for directory, below, names in os.walk(data_root / place):
             for name in filter(_TEMPORARY.fullmatch, names):
                 # Another one cleans up too, or nobody may: the next will.
                 with suppress(OSError):
                     Path(directory, name).unlink()
             for name in filter(_TEMPORARY.fullmatch, below):
                 shutil.rmtree(Path(directory, name), ignore_errors=True)
-            if place == data_root:
+            if place in _FLAT:
                 below.clear()
 
 
