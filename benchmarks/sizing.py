@@ -87,7 +87,7 @@ def rows(rates: Rates, asked: argparse.Namespace) -> list[tuple[str, str, str]]:
         (
             f"on {asked.cores:g} cores",
             f"{hours * asked.overhead / asked.cores:,.1f} hours",
-            f"workers need {asked.overhead:g} times the CPU of one process",
+            f"a worker takes {asked.overhead:g} times as long as one process",
         ),
         (
             "CPU bought",
@@ -146,10 +146,10 @@ def main() -> None:
         ("files", 0.0, "that they lie in; 1.17 a session if not given, as generated"),
         ("days", 365.0, "that they are of"),
         ("cores", 64, "of all workers together"),
-        ("overhead", 1.3, "CPU of workers, over that of one process"),
+        ("overhead", 2.4, "time of one worker over that of one process, see benchmarks/workers.py"),
         ("memory_gb", 16.0, "of the machine that plans and publishes"),
         ("gets_a_file", 3.0, "two looks at its ends, and reading it"),
-        ("requests_a_day", 63.0, "of a day-partition, see benchmarks/workers.py"),
+        ("requests_a_day", 240.0, "of a day-partition, see benchmarks/workers.py"),
         ("events_a_day", 45.0, "rows of a day-partition, see benchmarks/workers.py"),
         ("usd_core_hour", 0.05, ""),
         ("usd_gb_month", 0.023, ""),
