@@ -11,8 +11,8 @@ import pyarrow as pa
 from waste_assets.checks.check import Suite
 from waste_assets.lake.awaited import awaited
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.quoting import listed
-from waste_assets.lake.tables import RAW_SESSIONS, Table
+from waste_assets.lake.tables import RAW_SESSIONS
+from waste_assets.lake.views import view
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
@@ -53,7 +53,7 @@ def open_run(
     _register(con, "held", _held(lake, days))
     _register(con, "day_bounds", _bounds({*days, *lake.days(RAW_SESSIONS)}, data_root.calendar))
     for table in suite.every:
-        _view(con, f"every_{table.name}", table, lake.parts(table))
+        view(con, f"every_{table.name}", table, lake.parts(table))
     if suite.prepare:
         show_days(con, lake, suite, days)
         suite.prepare(con, data_root, days)
@@ -62,7 +62,7 @@ def open_run(
 def show_days(con: duckdb.DuckDBPyConnection, lake: Lake, suite: Suite, days: list[date]) -> None:
     """Let the suite's tables be the rows of these days."""
     for table in suite.tables:
-        _view(con, table.name, table, lake.parts(table, days))
+        view(con, table.name, table, lake.parts(table, days))
     _register(con, "days_at_hand", pa.table({"day": pa.array(days, pa.date32())}))
 
 
@@ -110,18 +110,6 @@ def _bounds(days: Iterable[date], calendar: Calendar) -> pa.Table:
 def _begins(day: date, calendar: Calendar) -> int:
     midnight = datetime.combine(day, time(), calendar.zone).astimezone(UTC)
     return int(midnight.timestamp()) * 1_000_000
-
-
-def _view(con: duckdb.DuckDBPyConnection, name: str, table: Table, parts: list[str]) -> None:
-    con.execute(f"DROP VIEW IF EXISTS {name}")
-    if not parts:
-        empty = table.schema.append(pa.field("day", pa.date32())).empty_table()
-        con.register(name, empty)
-        return
-    con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({listed(parts)}, "
-        "hive_partitioning = true, hive_types = {'day': DATE})"
-    )
 
 
 def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 import duckdb
-import pyarrow as pa
 
 from waste_assets.accounting.conversation import Conversation, Response, Session
 from waste_assets.accounting.sessions import sessions
@@ -27,15 +26,14 @@ from waste_assets.labels.sampling import Candidate, Drawn, drawn
 from waste_assets.labels.tasks import audit, dead_end, failure_cause
 from waste_assets.labels.texts import Place, texts
 from waste_assets.lake.lake import Lake
-from waste_assets.lake.quoting import listed
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
     FAILED_CALLS,
     HEURISTIC_FLAGS,
     PARSED_TURNS,
     TOOL_CALLS,
-    Table,
 )
+from waste_assets.lake.views import view
 
 DEAD_END, FAILURE_CAUSE, AUDIT = "dead_end", "failure_cause", "audit"
 
@@ -100,10 +98,10 @@ def subjects_of(
     found = Subjects(list(days), has_questions=with_questions)
     around = sorted(set(days).union(*(related[day] for day in days)))
     with duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"}) as con:
-        _view(con, lake, "turns", PARSED_TURNS, around)
-        _view(con, lake, "flags", HEURISTIC_FLAGS, around)
-        _view(con, lake, "calls", TOOL_CALLS, days)
-        _view(con, lake, "failed", FAILED_CALLS, days)
+        view(con, "turns", PARSED_TURNS, lake.parts(PARSED_TURNS, around))
+        view(con, "flags", HEURISTIC_FLAGS, lake.parts(HEURISTIC_FLAGS, around))
+        view(con, "calls", TOOL_CALLS, lake.parts(TOOL_CALLS, days))
+        view(con, "failed", FAILED_CALLS, lake.parts(FAILED_CALLS, days))
         found.subjects += _known_dead_ends(con, days)
         found.subjects += _known_causes(con, days)
         found.subjects += _unknown_causes(con, days, with_questions)
@@ -114,7 +112,7 @@ def subjects_of(
         of_sessions = [*_undecided_dead_ends(con, days), *_sampled(con, days, sample)]
         wanted = sorted({*found.flags, *(one.session_id or "" for one in of_sessions)})
         if with_questions and wanted:
-            _view(con, lake, "blocks", CONTEXT_BLOCKS, around)
+            view(con, "blocks", CONTEXT_BLOCKS, lake.parts(CONTEXT_BLOCKS, around))
             con.execute(_SPOKEN, {"wanted": wanted})
             spoken = [(name, Place(file, line), day) for name, file, line, day in con.fetchall()]
     if with_questions and wanted:
@@ -386,16 +384,3 @@ LEFT JOIN flagged USING (day, response_id)
 WHERE t.usd IS NOT NULL AND t.day IN (SELECT unnest($days::DATE[]))
 ORDER BY t.day, t.response_id
 """
-
-
-def _view(
-    con: duckdb.DuckDBPyConnection, lake: Lake, name: str, table: Table, days: Iterable[date]
-) -> None:
-    parts = lake.parts(table, list(days))
-    if not parts:
-        con.register(name, table.schema.append(pa.field("day", pa.date32())).empty_table())
-        return
-    con.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({listed(parts)}, "
-        "hive_partitioning = true, hive_types = {'day': DATE})"
-    )

@@ -16,7 +16,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache, partial
@@ -93,7 +93,7 @@ class BucketLake(Lake):
     def days(self, table: Table) -> list[date]:
         return sorted(self._listed(table))
 
-    def parts(self, table: Table, days: list[date] | None = None) -> list[str]:
+    def parts(self, table: Table, days: Sequence[date] | None = None) -> list[str]:
         def copied(listed: _Parts) -> list[Path]:
             wanted = [day for day in sorted(listed if days is None else days) if day in listed]
             return at_once(lambda day: self._fetched(table, day, listed[day]), wanted)

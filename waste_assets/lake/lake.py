@@ -56,7 +56,7 @@ class Lake:
             return sorted(day for day in found if self.part(table, day).exists())
         return []
 
-    def parts(self, table: Table, days: list[date] | None = None) -> list[str]:
+    def parts(self, table: Table, days: Sequence[date] | None = None) -> list[str]:
         """Paths of the partitions that exist, of the given days or of all."""
         wanted = self.days(table) if days is None else sorted(days)
         paths = [self.part(table, day) for day in wanted]
