@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from waste_assets_tests.loopback import s3_client, s3_variables
 
 BUCKET = "tests"
 _SLOW_DOWN = (
@@ -60,25 +61,12 @@ class BucketServer:
     @property
     def environment(self) -> dict[str, str]:
         """The variables by which every program finds it."""
-        return {
-            "AWS_ENDPOINT_URL_S3": self.url,
-            "AWS_ACCESS_KEY_ID": "tests",
-            "AWS_SECRET_ACCESS_KEY": "tests",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": "127.0.0.1",
-        }
+        return s3_variables(self.url)
 
     @property
     def client(self) -> Any:
         """A client apart from that of the code under test."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id="tests",
-            aws_secret_access_key="tests",
-            region_name="us-east-1",
-        )
+        return s3_client(self.environment)
 
     def objects(self) -> dict[str, bytes]:
         """What the bucket holds, by key."""

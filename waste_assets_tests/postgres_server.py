@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from waste_assets_tests import loopback
 
 
 def programs() -> Path | None:
@@ -32,22 +33,16 @@ def running(bin_: Path) -> Iterator[str]:
         who = _other_user()
         os.chown(home, who.pw_uid, who.pw_gid)
         apart |= {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
-    data, port = home / "data", _free_port()
+    data, port = home / "data", loopback.free_port()
     make = [bin_ / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(make, check=True, **apart)
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": home, "fsync": "off"}
     given = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    server = subprocess.Popen([bin_ / "postgres", "-D", data, "-p", str(port), *given], **apart)
     try:
-        _wait(bin_, port)
-        yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
+        with loopback.running([bin_ / "postgres", "-D", data, "-p", str(port), *given], **apart):
+            _wait(bin_, port)
+            yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -56,12 +51,6 @@ def _other_user() -> pwd.struct_passwd:
         return pwd.getpwnam("postgres")
     except KeyError:
         return pwd.getpwnam("nobody")
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _wait(bin_: Path, port: int) -> None:

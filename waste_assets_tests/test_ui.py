@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -24,6 +23,7 @@ import pytest
 
 from waste_assets.sample import conversation
 from waste_assets_tests.fake_anthropic import FakeAnthropic
+from waste_assets_tests.loopback import free_port
 from waste_assets_tests.support import Audit
 from waste_assets_tests.test_cli import PROGRAM
 
@@ -83,7 +83,7 @@ class UI:
             f"""{{ assetNodeOrError(assetKey: {{path: ["{asset}"]}}) {{ ... on AssetNode {{
                 assetChecksOrError {{ ... on AssetChecks {{ checks {{
                     name executionForLatestMaterialization {{
-                        status evaluation {{ success description }} }} }} }} }} }} }} }}"""
+                        status evaluation {{ success }} }} }} }} }} }} }} }}"""
         )
         told: dict[str, tuple[str, bool | None]] = {}
         for check in found["assetNodeOrError"]["assetChecksOrError"]["checks"]:
@@ -110,9 +110,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
     # What a check has to find: a model that is in no list of prices.
     unpriced = conversation("unpriced", model="claude-unheard-of-9", start=f"{DAYS[1]}T12:00:00Z")
     audit.write(unpriced.user("Go").say())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = ["ui", audit.source, "--data-root", audit.data, "--port", port, "--no-automation"]
     log = (folder / "ui.log").open("wb")
     # Labels are asked of this machine, within a budget.

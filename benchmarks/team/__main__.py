@@ -10,6 +10,7 @@ more with it than the folder, also on Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from benchmarks.team.company import (
     company,
     import_libraries,
 )
+from waste_assets_tests.plug.roots import how
 
 _END = date(2026, 10, 31)
 
@@ -54,7 +56,7 @@ def main() -> int:
         return 130
     finally:
         if not asked.keep:
-            servers.remove(home)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _arguments() -> argparse.Namespace:
@@ -97,7 +99,7 @@ def _show(asked: argparse.Namespace, home: Path) -> int:
     ]
     if differing:
         for name in sorted(differing)[:20]:
-            print(f"  differs: {name}: {equal.how(expected.get(name), found.get(name))}")
+            print(f"  differs: {name}: {how(expected.get(name), found.get(name))}")
         print(f"{len(differing)} of {len(expected)} tables and partitions differ.")
         return 1
     print(

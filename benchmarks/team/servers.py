@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from waste_assets_tests import postgres_server
+from waste_assets_tests.loopback import free_port, running, s3_variables
 
 BUCKET = "company"
 _WAIT_SECONDS = 60.0
@@ -50,7 +50,7 @@ def redis() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="waste-assets-redis-") as home:
         options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", home]
-        with process(["redis-server", *options], Path(home) / "log"):
+        with _logged(["redis-server", *options], Path(home) / "log"):
             _answering(port)
             yield f"redis://127.0.0.1:{port}/0"
 
@@ -59,18 +59,10 @@ def redis() -> Iterator[str]:
 def bucket(home: Path) -> Iterator[dict[str, str]]:
     """The variables by which every program finds an S3 server with one empty bucket, moto's."""
     port = free_port()
-    environment = {
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "company",
-        "AWS_SECRET_ACCESS_KEY": "company",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
-    }
     program = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with process(program, home / "bucket.log"):
+    with _logged(program, home / "bucket.log"):
         _answering(port)
-        yield environment
+        yield s3_variables(f"http://127.0.0.1:{port}")
 
 
 def requests(home: Path) -> int:
@@ -78,27 +70,14 @@ def requests(home: Path) -> int:
     return (home / "bucket.log").read_text("utf-8", "replace").count(" HTTP/1.1")
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextmanager
-def process(command: list[str], log: Path) -> Iterator[None]:
-    """A program that ends with the block."""
-    with log.open("ab") as out:
-        started = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
-    try:
+def _logged(command: list[str], log: Path) -> Iterator[None]:
+    """A program that ends with the block, and what it prints in a file."""
+    with (
+        log.open("ab") as out,
+        running(command, stdout=out, stderr=out, start_new_session=True),
+    ):
         yield
-    finally:
-        started.terminate()
-        try:
-            started.wait(10)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
 
 
 class Machine:
@@ -151,11 +130,6 @@ def _be_a_machine(program: Callable[[], object], environment: Mapping[str, str],
         sys.stderr.flush()
         # As a program ends: without waiting for processes that nobody has told to end.
         os._exit(status)
-
-
-def remove(folder: Path) -> None:
-    """Take a folder away with all that is in it."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answering(port: int) -> None:

@@ -19,6 +19,7 @@ from waste_assets.alerts.alert import Verdict
 from waste_assets.alerts.webhook import send_new
 from waste_assets.lake.state import State
 from waste_assets.sample import conversation
+from waste_assets_tests.loopback import free_port
 from waste_assets_tests.support import Audit
 from waste_assets_tests.test_cli import run, told
 
@@ -131,9 +132,7 @@ def test_what_could_not_be_sent_is_told_and_tried_again(
 
 
 def test_nobody_there_and_no_address_are_told_without_the_address(state: State) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     for url in (f"http://127.0.0.1:{port}/SECRET", "ftp://SECRET/", "SECRET", "http://[SECRET"):
         (trouble,) = send_new([ALERT], state, url)
         assert trouble.startswith("The alert budget_80 was not sent: ")

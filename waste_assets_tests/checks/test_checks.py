@@ -25,13 +25,8 @@ from waste_assets.assets.raw_sessions import raw_sessions
 from waste_assets.assets.waste_mart import waste_mart
 from waste_assets.automation import range_tags
 from waste_assets.checks import ASSET_CHECKS, WATCHES, expectations
-from waste_assets.checks import audit_report as report_checks
-from waste_assets.checks import cluster_summaries as cluster_checks
-from waste_assets.checks import haiku_labels as label_checks
-from waste_assets.checks import heuristic_flags as flag_checks
 from waste_assets.checks import parsed_turns as turn_checks
 from waste_assets.checks import raw_sessions as archive_checks
-from waste_assets.checks import waste_mart as mart_checks
 from waste_assets.checks.check import Suite
 from waste_assets.checks.lake_views import held_days
 from waste_assets.checks.suite import Finding, run, selected
@@ -63,20 +58,12 @@ from waste_assets.lake.tables import (
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.sample import generate
 from waste_assets.settings import Settings
+from waste_assets_tests.checks.every import SUITES
 from waste_assets_tests.labels.judging import AnsweredRoot, answer_to, canary_answers, giving_up
 from waste_assets_tests.labels.support import spend_something
 from waste_assets_tests.support import Audit
 
 Row = dict[str, Any]
-SUITES = (
-    archive_checks.SUITE,
-    turn_checks.SUITE,
-    flag_checks.SUITE,
-    label_checks.SUITE,
-    cluster_checks.SUITE,
-    mart_checks.SUITE,
-    report_checks.SUITE,
-)
 END = date(2026, 9, 14)
 #: The day that is broken, and the day after it.
 DAY, NEXT = date(2026, 9, 13), END

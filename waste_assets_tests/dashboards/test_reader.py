@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import requests
 
 from waste_assets.mart.publish import publish
 from waste_assets.sample import generate
+from waste_assets_tests.loopback import free_port
 from waste_assets_tests.support import Audit
 
 ROOT = Path(__file__).parents[2]
@@ -112,9 +112,7 @@ def audits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Audit]:
 @contextmanager
 def served(data: Path) -> Iterator[Superset]:
     """Superset over the dashboard of a data root, from nothing."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "PORT": str(port), "WASTE_ASSETS_SUPERSET": str(SUPERSET)}
     with (data / "served.log").open("w") as log:
         process = subprocess.Popen(
