@@ -12,6 +12,8 @@ import fcntl
 import json
 import os
 import re
+import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
@@ -55,6 +57,8 @@ _sent_alerts = sa.Table(
 _CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 #: A lock of Postgres, by name; it goes with the transaction, and so with the process.
 _LOCK_UNTIL_COMMIT = sa.text("SELECT pg_advisory_xact_lock(hashtext('waste_assets/' || :name))")
+#: For how long SQLite waits for another process that writes.
+_PATIENCE_S = 60
 
 
 class StateError(Fault):
@@ -102,8 +106,11 @@ class State:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
                 for index in sorted(table.indexes, key=lambda index: str(index.name)):
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-            for table in metadata.sorted_tables:
-                self._grow(connection, table)
+            if any(_missing(connection, table) for table in metadata.sorted_tables):
+                if self.is_sqlite:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                for table in metadata.sorted_tables:
+                    self._grow(connection, table)
 
     def _grow(self, connection: sa.Connection, table: sa.Table) -> None:
         """Add the columns that an earlier version did not have yet; its rows stay as they are.
@@ -114,11 +121,8 @@ class State:
         Raises:
             StateError: a column has no such value.
         """
-        known = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
         prepare = connection.dialect.identifier_preparer
-        for column in table.columns:
-            if column.name in known:
-                continue
+        for column in _missing(connection, table):
             if not column.nullable and column.server_default is None:
                 raise StateError(
                     f"The state database has a table {table.name} without {column.name}, as no "
@@ -321,10 +325,33 @@ def check_schema(data_root: Path) -> None:
             mark.write_text(f"{SCHEMA_VERSION}\n")
 
 
+def _missing(connection: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns that the database does not have yet."""
+    known = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    return [column for column in table.columns if column.name not in known]
+
+
 def _prepare_sqlite(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     # Another process may be writing: wait for it, never fail.
-    cursor.execute("PRAGMA busy_timeout = 60000")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Set the journal mode, which the file keeps.
+
+    The first of a new file needs it alone, and SQLite tells the second of two at once that it is
+    locked, without waiting.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.02)

@@ -1,9 +1,11 @@
-"""The state database on Postgres, by a setting: what it knows is what a file would know."""
+"""The state database: several processes open it at once; on Postgres it knows what a file knows."""
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -85,3 +87,36 @@ def test_a_password_is_told_to_nobody(tmp_path: Path) -> None:
     assert "hunter2" not in str(raised.value)
     with pytest.raises(StateError, match="is no URL of a database"):
         State(tmp_path, "hunter2 on that server")
+
+
+def test_a_new_database_waits_for_another_process_that_makes_it(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.2, other.close)
+    done.start()
+    with closing(State(tmp_path)) as state:
+        assert not done.is_alive()
+        assert state.catalog() == {}
+
+
+def test_of_several_that_find_an_older_table_one_adds_what_it_lacks(tmp_path: Path) -> None:
+    older, newer = sa.MetaData(), sa.MetaData()
+    sa.Table("kept", older, sa.Column("name", sa.Text))
+    extra = [sa.Column(f"extra_{n}", sa.Text, server_default="none") for n in range(20)]
+    sa.Table("kept", newer, sa.Column("name", sa.Text), *extra)
+    with closing(State(tmp_path)) as state:
+        state.create(older)
+        with state.engine.begin() as connection:
+            connection.execute(sa.text("INSERT INTO kept VALUES ('paid for')"))
+    together = threading.Barrier(4)
+
+    def grow(_: int) -> None:
+        with closing(State(tmp_path)) as state:
+            together.wait(60)
+            state.create(newer)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(grow, range(4)))
+    with closing(State(tmp_path)) as state, state.engine.begin() as connection:
+        rows = connection.execute(sa.text("SELECT * FROM kept")).all()
+        assert rows == [("paid for", *["none"] * 20)]
