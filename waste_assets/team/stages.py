@@ -8,9 +8,9 @@ check that blocks, or another run may still be checking it. Within one run Dagst
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 from dagster._core.storage.tags import (
     AUTO_RETRY_RUN_ID_TAG,
     BACKFILL_ID_TAG,
@@ -41,10 +41,13 @@ def publishes(run: DagsterRun) -> bool:
 
 
 def await_others(instance: DagsterInstance, run: DagsterRun) -> int:
-    """Wait until the other runs of the backfill have ended well, and return how many they are.
+    """Wait until earlier runs of the backfill have ended well, and return how many they are.
 
-    Dagster has seen that all is built which these runs were to build. Whoever waits takes up a
-    worker, which may be the last one: so it gives up after a while, and is started anew later.
+    Dagster has seen that all is built which these runs were to build. A run that is done anew is
+    as early as it was at first: what a lost run had built is built upon while it is done anew, so
+    where each waited for all others, it and the next gate would wait for each other. Whoever
+    waits takes up a worker, which may be the last one: so it gives up after a while, and is
+    started anew later.
 
     Raises:
         Fault: another run has failed, and has not been done again since; or has not ended.
@@ -54,8 +57,8 @@ def await_others(instance: DagsterInstance, run: DagsterRun) -> int:
         return 0
     until = time.monotonic() + _PATIENCE
     while True:
-        of_backfill = instance.get_runs(RunsFilter(tags={BACKFILL_ID_TAG: backfill}))
-        others = [other for other in of_backfill if _root(other) != _root(run)]
+        of_backfill = instance.get_run_records(RunsFilter(tags={BACKFILL_ID_TAG: backfill}))
+        others = _earlier(of_backfill, run)
         if failed := _failed(others):
             raise Fault(
                 f"Run {failed[0].run_id} of this backfill has failed, and nothing is made from "
@@ -67,6 +70,13 @@ def await_others(instance: DagsterInstance, run: DagsterRun) -> int:
             instance.add_run_tags(run.run_id, {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"})
             raise Fault("Other runs of this backfill have not ended: it makes room for them.")
         time.sleep(_LOOK_SECONDS)
+
+
+def _earlier(records: Sequence[RunRecord], run: DagsterRun) -> list[DagsterRun]:
+    """Runs that were asked for before a run was, both at first."""
+    asked = {record.dagster_run.run_id: record.storage_id for record in records}
+    runs = [record.dagster_run for record in records]
+    return [other for other in runs if asked[_root(other)] < asked[_root(run)]]
 
 
 def _failed(runs: Iterable[DagsterRun]) -> list[DagsterRun]:
