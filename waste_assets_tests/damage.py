@@ -229,7 +229,7 @@ def _swap(rng: Random, line: bytes, others: list[bytes]) -> bytes:
 
 
 def _deepen(rng: Random, line: bytes, others: list[bytes]) -> bytes:
-    depth = rng.choice((3, 120, 480, 499, 501, rng.randint(502, 700), 3_000))
+    depth = rng.choice((3, 120, 480, rng.randint(481, 995), 999, 1_001, rng.randint(1_002, 3_000)))
     return _replaced(rng, line, lambda value: b"[" * depth + _written(value) + b"]" * depth)
 
 

@@ -29,8 +29,10 @@ class PromptPrice:
         read = min(response.read_tokens, response.prompt_tokens)
         written_1h = min(read + response.write_1h_tokens, response.prompt_tokens)
         written = min(written_1h + response.write_5m_tokens, response.prompt_tokens)
+        # Damaged counts can tell of less than the prompt holds: nobody paid for the rest.
+        sent = min(written + response.input_tokens, response.prompt_tokens)
         #: Ends of what was read, written for an hour, written for five minutes, sent uncached.
-        self.bounds = (read, written_1h, written, response.prompt_tokens)
+        self.bounds = (read, written_1h, written, sent)
         self.rates = (
             _rate(response.usd_read, response.read_tokens),
             _rate(response.usd_write_1h, response.write_1h_tokens),

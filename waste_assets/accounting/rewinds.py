@@ -238,10 +238,10 @@ class _Tree:
         start: str | None = None
         if previous is None:
             start = "rewind"
-        elif response.owned and not previous.owned:
-            start = "inherited"
         elif response.prompt_tokens < previous.prompt_tokens:
             start = "shrink"
+        elif response.owned and not previous.owned:
+            start = "inherited"
         kept_with = previous.entered if previous is not None and start is None else None
         kept_to = None
         entering = tail

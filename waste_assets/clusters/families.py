@@ -113,8 +113,8 @@ def command_of(tool: str, input_text: str) -> str:
         return ""
     try:
         line = json.loads(input_text).get("command")
-    except (ValueError, AttributeError):
-        # Cut off: what there is of the first string.
+    except (ValueError, AttributeError, RecursionError):
+        # Cut off, or deeper than Python reads: what there is of the first string.
         match = _COMMAND.search(input_text)
         line = json.loads(f'"{match[1]}"', strict=False) if match else ""
     return line if isinstance(line, str) else ""

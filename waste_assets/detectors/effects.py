@@ -17,6 +17,7 @@ from waste_assets.accounting.conversation import Call, Session
 from waste_assets.detectors.effect import END, Effect, FileRange, Reach, lies_in, normalised
 from waste_assets.detectors.shell_effects import effect as effect_of_line
 from waste_assets.detectors.shell_effects import grows
+from waste_assets.transcripts.decode import REFUSED_OR_DEEP
 
 __all__ = ["END", "Effect", "FileRange", "Reach", "World", "arguments", "of", "world"]
 
@@ -79,7 +80,7 @@ def arguments(call: Call) -> dict[str, Any]:
     if call.input_chars <= len(call.input_text):
         try:
             value = msgspec.json.decode(call.input_text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except REFUSED_OR_DEEP:
             return {}
         return value if isinstance(value, dict) else {}
     told = _CUT_COMMAND.search(call.input_text)

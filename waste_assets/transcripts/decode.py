@@ -2,14 +2,21 @@
 
 The first decoder is fast and strict. What it refuses goes down a ladder; what the whole ladder
 refuses is quarantined with a reason. A line is never lost and never costs its neighbours.
+
+How deep a line may nest is said here, and is not left to how much of Python's stack is in use
+where it happens to be read: read again, it says the same.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from threading import RLock
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,9 +27,15 @@ _PLAIN = msgspec.json.Decoder()
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 #: What msgspec raises where it refuses a line.
-REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-#: Python's own decoder recurses; deeper input than this is not a transcript.
-_MAX_DEPTH = 500
+REFUSED = (msgspec.DecodeError, UnicodeDecodeError)
+#: The same, and where it nests too deep for the stack that is left.
+REFUSED_OR_DEEP = (*REFUSED, RecursionError)
+#: Deeper input than this is not a transcript.
+_MAX_DEPTH = 1_000
+#: Calls within one another; decoders and walks take a few for each level.
+_ROOM = 10 * _MAX_DEPTH
+_one_at_a_time = RLock()
+T = TypeVar("T")
 
 
 class Quarantined(Exception):
@@ -44,6 +57,39 @@ def decode(line: bytes | memoryview) -> Decoded:
         Quarantined: no decoder can read it as an object.
     """
     raw = bytes(line)
+    return with_room(raw, lambda: _decode(raw))
+
+
+def with_room(line: bytes | memoryview, read: Callable[[], T]) -> T:
+    """What `read` makes of a line; it is called again with more stack where that was too small.
+
+    Raises:
+        Quarantined: the line nests deeper than any transcript.
+    """
+    with suppress(RecursionError):
+        return read()
+    too_deep = f"nested deeper than {_MAX_DEPTH:,} levels"
+    if _depth_exceeds(bytes(line).decode("utf-8", errors="replace"), _MAX_DEPTH):
+        raise Quarantined(too_deep)
+    try:
+        with _room():
+            return read()
+    except RecursionError as error:
+        raise Quarantined(too_deep) from error
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    with _one_at_a_time:
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(before + _ROOM)
+        try:
+            yield
+        finally:
+            sys.setrecursionlimit(before)
+
+
+def _decode(raw: bytes) -> Decoded:
     if not raw.strip():
         raise Quarantined("blank line")
     try:
@@ -78,8 +124,6 @@ def _repair(raw: bytes) -> list[dict[str, Any]]:
     text = raw.decode("utf-8", errors="replace").lstrip("\ufeff").strip()
     if not text.startswith(("{", "[")):
         raise Quarantined("not JSON")
-    if _depth_exceeds(text, _MAX_DEPTH):
-        raise Quarantined(f"nested deeper than {_MAX_DEPTH} levels")
     text = _BAD_ESCAPE.sub(r"\\ufffd", text)
     records: list[dict[str, Any]] = []
     # Python refuses to read more digits than these; no number in a transcript has them.
@@ -90,19 +134,17 @@ def _repair(raw: bytes) -> list[dict[str, Any]]:
     while position < len(text):
         try:
             value, position = decoder.raw_decode(text, position)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except json.JSONDecodeError as error:
             if records:
                 raise Quarantined("an object followed by text that is not JSON") from error
-            raise Quarantined(_reason(text, error)) from error
+            raise Quarantined(_reason(text)) from error
         records.append(_record(_without_surrogates(value)))
         while position < len(text) and text[position] in " \t\r\n,\x00":
             position += 1
     return records
 
 
-def _reason(text: str, error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return f"nested deeper than {_MAX_DEPTH} levels"
+def _reason(text: str) -> str:
     if not text.endswith("}"):
         return "cut short: the object is not closed"
     return "not JSON"

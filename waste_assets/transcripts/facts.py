@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
@@ -37,7 +37,7 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.redaction import without_secrets
 from waste_assets.transcripts.archive import contents
-from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
+from waste_assets.transcripts.decode import REFUSED, REFUSED_OR_DEEP, Quarantined, decode, with_room
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.lines import Piece
 from waste_assets.transcripts.records import (
@@ -229,9 +229,7 @@ class _Threads:
         """The line that a line goes on from, '' for none; None where it is the one before."""
         if record.type == "assistant":
             name = record.message.id if record.message else None
-            before = self._spoken.get(agent)
-            self._spoken[agent] = name
-            if name is not None and name == before:
+            if name is not None and name == self._spoken.get(agent):
                 return None
         parent = record.parentUuid
         if parent is None:
@@ -243,6 +241,8 @@ class _Threads:
 
     def add(self, record: Record, agent: str, has_content: bool) -> None:
         """Take in a line."""
+        if record.type == "assistant":
+            self._spoken[agent] = record.message.id if record.message else None
         uuid = record.uuid
         if uuid is None:
             return
@@ -292,7 +292,7 @@ class _Facts:
             here = _Context(transcript, number, 0, ts, _name(session), "main", _name(project))
             try:
                 record = fast_record(line)
-            except REFUSED:
+            except REFUSED_OR_DEEP:
                 record = None
             self._line(record, line, here, counts, path)
         self._pack()
@@ -353,22 +353,40 @@ class _Facts:
     ) -> None:
         """Take in a line: as a record where the fast decoder gave one, or set it aside."""
         lengths = [len(rows) for rows in self._rows.values()]
+
+        def take_anew() -> bool:
+            self._cut(lengths)
+            anew = replace(here, part=0, block_no=0, from_progress=False, goes_on_from=None)
+            return self._take(record, line, anew)
+
         try:
-            if record is not None:
-                self._record(record, here)
-            else:
-                counts.repaired += self._refused(line, here)
-        except (Quarantined, RecursionError) as error:
-            # Of a line that is set aside nothing counts.
-            for rows, length in zip(self._rows.values(), lengths, strict=True):
-                rows.cut(length)
-            reason = str(error) if isinstance(error, Quarantined) else "nested too deep"
+            try:
+                is_repaired = self._take(record, line, here)
+            except RecursionError:
+                is_repaired = with_room(line, take_anew)
+            counts.repaired += is_repaired
+            counts.decoded += 1
+        except Quarantined as error:
+            self._cut(lengths)
             counts.quarantined += 1
             self._rows[QUARANTINED_LINES.name].add(
-                (here.transcript, here.line_no, path, reason, len(line))
+                (here.transcript, here.line_no, path, str(error), len(line))
             )
-        else:
-            counts.decoded += 1
+
+    def _cut(self, lengths: list[int]) -> None:
+        """Of a line that is set aside, or taken in anew, nothing counts."""
+        for rows, length in zip(self._rows.values(), lengths, strict=True):
+            rows.cut(length)
+
+    def _take(self, record: Record | None, line: bytes | memoryview, here: _Context) -> bool:
+        """Take in a line; whether it took a repair."""
+        if record is None:
+            try:
+                record = fast_record(line)
+            except REFUSED:
+                return self._refused(line, here)
+        self._record(record, here)
+        return False
 
     def _refused(self, line: bytes | memoryview, here: _Context) -> bool:
         """Take in a line that the fast decoder cannot read; whether it took a repair."""

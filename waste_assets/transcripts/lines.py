@@ -20,7 +20,7 @@ import pyarrow as pa
 from waste_assets.lake.tables import TIMESTAMP
 from waste_assets.transcripts.bucket import is_object, modified, opened_object
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
-from waste_assets.transcripts.decode import REFUSED, Quarantined, decode
+from waste_assets.transcripts.decode import REFUSED_OR_DEEP, Quarantined, decode
 from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.records import Record, fast_record
 
@@ -193,7 +193,7 @@ def timestamp_of(line: bytes) -> str | None:
     """A line's own timestamp as it stands there; None where it has none or is no record."""
     try:
         return _envelope(line).timestamp
-    except REFUSED:
+    except REFUSED_OR_DEEP:
         return None
 
 
@@ -201,7 +201,7 @@ def _is_whole(line: bytes) -> bool:
     """Whether a line without a line end is complete all the same."""
     try:
         return isinstance(msgspec.json.decode(line), dict)
-    except REFUSED:
+    except REFUSED_OR_DEEP:
         return False
 
 
@@ -249,7 +249,7 @@ class _State:
                 line = view[start:end]
                 try:
                     envelope = record = decode(line)
-                except REFUSED:
+                except REFUSED_OR_DEEP:
                     envelope, record = _forgiving(line), None
                 if self._with_records:
                     records.append(record)
@@ -336,7 +336,7 @@ def _forgiving(line: memoryview) -> _Envelope:
     """The envelope of a line that the fast decoder refused; empty where there is none."""
     try:
         return _envelope(line)
-    except REFUSED:
+    except REFUSED_OR_DEEP:
         pass
     try:
         record = decode(line).records[0]

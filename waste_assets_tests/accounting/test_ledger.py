@@ -36,7 +36,9 @@ from waste_assets.accounting.ledger import (
 )
 from waste_assets.accounting.sessions import sessions
 from waste_assets.lake.tables import PARSED_TURNS
+from waste_assets.sample import conversation
 from waste_assets.sample.oddities import ODDITIES
+from waste_assets_tests.detectors.support import loaded
 from waste_assets_tests.stories import COPIES, STEPS, tell
 from waste_assets_tests.support import KINDS, Audit
 
@@ -165,8 +167,8 @@ def rank(finding: Finding) -> tuple[bool, int]:
 
 def claimed_by_token(session: Session, findings: Sequence[Finding]) -> Oracle:
     oracle = Oracle()
-    for conversation in session.conversations:
-        for response in conversation.responses:
+    for told in session.conversations:
+        for response in told.responses:
             held = held_by(response)
             _prompt(oracle, response, held, findings)
             _output(oracle, response, findings)
@@ -388,4 +390,17 @@ def test_who_claims_nothing_owns_nothing(told: list[Session]) -> None:
     empty = Finding(PRECEDENCE[0], False, (CarryClaim(response, 7, 7), CarryClaim(response, 9, 8)))
     settlement = settle(session, [empty])
     assert settlement.costs == [Cost()]
+    assert_adds_up(session, settlement)
+
+
+def test_what_was_never_counted_is_owned_by_nobody() -> None:
+    """A damaged line: its counts tell of less than its prompt held."""
+    (session,) = loaded(conversation().user("Go").read("a.py", 3_000).say().user("On").say())
+    for response in responses_of(session):
+        response.usd = (response.usd or 0.0) - (response.usd_read or 0.0)
+        response.read_tokens, response.usd_read = 0, 0.0
+    blocks = [block for response in responses_of(session) for block in response.blocks]
+    claims = tuple(claim for block in blocks for claim in carried(block))
+    settlement = settle(session, [Finding(PRECEDENCE[0], False, claims)])
+    assert owned_usd(settlement) > 0
     assert_adds_up(session, settlement)

@@ -144,6 +144,21 @@ def test_in_a_resumed_copy_somebody_goes_back(audit: Audit) -> None:
     assert blocks[-1] == ("user_text", 10)
 
 
+def test_a_copy_that_goes_back_to_less_than_what_was_there_begins_an_epoch(audit: Audit) -> None:
+    told = [
+        chained(1, None, "user"), billed(2, 1, 0, 1_000), chained(3, 2, "user"),
+        billed(4, 3, 1_000, 100),
+    ]  # fmt: skip
+    back = [chained(5, 2, "user"), billed(6, 5, 500, 41)]
+    write_lines(audit, map(as_line, told))
+    new = "99999999-2222-4333-8444-555555555555"
+    write_lines(audit, [as_line({**line, "sessionId": new}) for line in (*told, *back)], new)
+    audit.run()
+    turn, blocks = last(audit)
+    assert (turn["is_rewound"], turn["epoch_start"]) == (True, "shrink")
+    assert min(tokens for _, tokens in blocks) >= 0
+
+
 # --- branches that are no rewinds ----------------------------------------------------------
 
 #: How a conversation goes on without anybody going back.

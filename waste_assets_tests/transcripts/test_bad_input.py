@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from waste_assets.lake.tables import (
     LINE_BLOCKS,
     LINE_COUNTS,
+    LINE_TABLES,
     PARSED_TURNS,
     QUARANTINED_LINES,
     TOOL_CALLS,
 )
+from waste_assets.transcripts import facts
 from waste_assets.transcripts.show import archived_lines
 from waste_assets_tests.support import (
     SESSION,
@@ -87,7 +89,7 @@ def progress(message: Any) -> Row:
 GOOD = as_line(record(2))
 DEEP = b"[" * 100_000 + b"]" * 100_000
 MANY_DIGITS = b"1" * 5_000
-TOO_DEEP = "nested deeper than 500 levels"
+TOO_DEEP = "nested deeper than 1,000 levels"
 
 CASES: dict[str, Case] = {
     # Bytes.
@@ -153,6 +155,18 @@ CASES: dict[str, Case] = {
         as_line(answer(content=[{"type": "x", "content": "HERE"}]))
         .replace(b'"HERE"', b"[" * 700 + b"]" * 700), DECODED, (50,),
     ),
+    "950 deep in a call": Case(
+        call(b'{"x":' + b"[" * 950 + b"]" * 950 + b"}"), DECODED, (50,)
+    ),
+    "950 deep in a progress line": Case(
+        as_line(progress({**record(2), "x": 1}))
+        .replace(b'"x":1', b'"x":' + DEEP[:950] + DEEP[-950:]),
+        DECODED, (50,),
+    ),
+    "950 deep with a lone surrogate": Case(
+        call(b'{"x":' + b"[" * 950 + rb'"\ud800"' + b"]" * 950 + b"}"), REPAIRED, (50,)
+    ),
+    "1,010 deep": Case(call(b'{"x":' + b"[" * 1_010 + b"]" * 1_010 + b"}"), TOO_DEEP),
     "more objects than two bytes count": Case(b"{}" * 33_000, REPAIRED),
     "more blocks than two bytes count": Case(as_line(answer(content=["a"] * 33_000)),
                                              DECODED, (50,)),
@@ -389,6 +403,18 @@ def test_the_bad_lines_are_archived_byte_for_byte(audit: Audit) -> None:
 
 def test_the_blocks_of_bad_lines_add_up(audit: Audit) -> None:
     assert_blocks_add_up(audit)
+
+
+def test_lines_say_the_same_however_much_of_the_stack_is_left(audit: Audit) -> None:
+    def read_from(frames: int) -> None:
+        if frames:
+            read_from(frames - 1)
+        else:
+            facts.read_day(audit.lake, date(2026, 3, 2))
+
+    said = audit.parts(*LINE_TABLES)
+    read_from(600)
+    assert audit.parts(*LINE_TABLES) == said
 
 
 def test_errors_count_as_errors_however_they_are_spelled(audit: Audit) -> None:
