@@ -81,7 +81,8 @@ def pandas_names(bi: Path) -> Told:
     """pandas on a single file by its name; pandas alone tells nothing of the others."""
     import pandas as pd
 
-    frame = pd.read_parquet(bi / "daily_usage.parquet")
+    # For one read pandas opens a file twice: by the name of the link it may meet two files.
+    frame = pd.read_parquet((bi / "daily_usage.parquet").resolve())
     usd = float(frame["usd"].sum())
     return "", -1, usd, usd
 
