@@ -27,7 +27,8 @@ WITH named AS (
 lines AS (
     SELECT row_no, conversation, response, uuid AS goes_on_from
     FROM block_lines
-    WHERE uuid IN (SELECT goes_on_from FROM named)
+    -- '' is no name: it says that a line goes on from nothing.
+    WHERE uuid IN (SELECT goes_on_from FROM named WHERE goes_on_from <> '')
 ),
 known AS (
     SELECT h.conversation, h.goes_on_from, max(h.place) AS place, max(h.link) AS link

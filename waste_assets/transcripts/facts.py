@@ -232,7 +232,7 @@ class _Threads:
             if name is not None and name == self._spoken.get(agent):
                 return None
         parent = record.parentUuid
-        if parent is None:
+        if not parent:
             is_first = record.type != "user" or record.isSidechain or record.isCompactSummary
             return None if is_first else ""
         # Those of other days, and progress, which takes no part in what is sent, are not known.
@@ -244,7 +244,7 @@ class _Threads:
         if record.type == "assistant":
             self._spoken[agent] = record.message.id if record.message else None
         uuid = record.uuid
-        if uuid is None:
+        if not uuid:
             return
         if has_content:
             self._tips[agent] = self._stands_for[uuid] = uuid
@@ -401,7 +401,7 @@ class _Facts:
     def _record(self, record: Record, here: _Context) -> None:
         if record.sessionId:
             here.session = _name(record.sessionId)
-        here.uuid = record.uuid
+        here.uuid = record.uuid or None
         here.agent = _name(self._agent(record))
         if record.type == "progress":
             self._progress(record, here)
@@ -453,7 +453,7 @@ class _Facts:
         # belong to a day that does not hold it.
         here.from_progress = True
         here.agent = _name(data.agentId) or here.agent
-        here.uuid = inner.uuid
+        here.uuid = inner.uuid or None
         like = Record(
             type=inner.type,
             uuid=inner.uuid,

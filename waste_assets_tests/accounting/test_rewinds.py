@@ -159,6 +159,17 @@ def test_a_copy_that_goes_back_to_less_than_what_was_there_begins_an_epoch(audit
     assert min(tokens for _, tokens in blocks) >= 0
 
 
+def test_an_empty_name_is_no_line_that_one_could_go_back_to(audit: Audit) -> None:
+    lines = [
+        chained(1, None, "user"), {**billed(2, 1, 0, 1_000), "uuid": ""}, chained(3, 2, "user"),
+        billed(4, 3, 1_000, 100), {**billed(6, 5, 0, 300), "parentUuid": ""},
+    ]  # fmt: skip
+    write_lines(audit, map(as_line, lines))
+    audit.run()
+    assert len(audit.rows(PARSED_TURNS)) == 3
+    last(audit)
+
+
 # --- branches that are no rewinds ----------------------------------------------------------
 
 #: How a conversation goes on without anybody going back.
