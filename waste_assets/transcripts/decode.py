@@ -32,6 +32,7 @@ REFUSED = (msgspec.DecodeError, UnicodeDecodeError)
 REFUSED_OR_DEEP = (*REFUSED, RecursionError)
 #: Deeper input than this is not a transcript.
 _MAX_DEPTH = 1_000
+_TOO_DEEP = f"nested deeper than {_MAX_DEPTH:,} levels"
 #: Calls within one another; decoders and walks take a few for each level.
 _ROOM = 10 * _MAX_DEPTH
 _one_at_a_time = RLock()
@@ -68,14 +69,13 @@ def with_room(line: bytes | memoryview, read: Callable[[], T]) -> T:
     """
     with suppress(RecursionError):
         return read()
-    too_deep = f"nested deeper than {_MAX_DEPTH:,} levels"
     if _depth_exceeds(bytes(line).decode("utf-8", errors="replace"), _MAX_DEPTH):
-        raise Quarantined(too_deep)
+        raise Quarantined(_TOO_DEEP)
     try:
         with _room():
             return read()
     except RecursionError as error:
-        raise Quarantined(too_deep) from error
+        raise Quarantined(_TOO_DEEP) from error
 
 
 @contextmanager
@@ -124,6 +124,9 @@ def _repair(raw: bytes) -> list[dict[str, Any]]:
     text = raw.decode("utf-8", errors="replace").lstrip("\ufeff").strip()
     if not text.startswith(("{", "[")):
         raise Quarantined("not JSON")
+    # Said before anything else, for how far a decoder comes depends on the stack that is left.
+    if _depth_exceeds(text, _MAX_DEPTH):
+        raise Quarantined(_TOO_DEEP)
     text = _BAD_ESCAPE.sub(r"\\ufffd", text)
     records: list[dict[str, Any]] = []
     # Python refuses to read more digits than these; no number in a transcript has them.

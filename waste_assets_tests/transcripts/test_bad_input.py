@@ -166,6 +166,9 @@ CASES: dict[str, Case] = {
     "950 deep with a lone surrogate": Case(
         call(b'{"x":' + b"[" * 950 + rb'"\ud800"' + b"]" * 950 + b"}"), REPAIRED, (50,)
     ),
+    "1,010 deep and then no JSON": Case(
+        call(b'{"x":' + b"[" * 1_010 + b"]" * 1_010 + b"}")[:-3] + b"?}}", TOO_DEEP
+    ),
     "1,010 deep": Case(call(b'{"x":' + b"[" * 1_010 + b"]" * 1_010 + b"}"), TOO_DEEP),
     "more objects than two bytes count": Case(b"{}" * 33_000, REPAIRED),
     "more blocks than two bytes count": Case(as_line(answer(content=["a"] * 33_000)),
