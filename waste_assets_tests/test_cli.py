@@ -7,14 +7,13 @@ import json
 import os
 import pty
 import re
-import resource
 import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,34 +24,13 @@ import pytest
 
 from waste_assets.cli import commands
 from waste_assets.lake.tables import SCHEMA_VERSION
+from waste_assets_tests.program import PROGRAM, run
 from waste_assets_tests.support import Audit, as_line, record, write_lines
 
-PROGRAM = str(Path(sys.executable).with_name("waste-assets"))
 TOKENS = {
     "input": "input_tokens", "output": "output_tokens", "read": "read_tokens",
     "write_5m": "write_5m_tokens", "write_1h": "write_1h_tokens",
 }  # fmt: skip
-
-
-def run(
-    *arguments: str | Path,
-    home: Path,
-    limit: int | None = None,
-    **environment: str | Path,
-) -> subprocess.CompletedProcess[bytes]:
-    """Run the program with a home of its own; `limit`: the largest file it may write, bytes."""
-    known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    before: Callable[[], None] | None = None
-    if limit is not None:
-        before = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # noqa: E731
-    return subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        capture_output=True,
-        cwd=home,
-        env={**known, "HOME": str(home), **{k: str(v) for k, v in environment.items()}},
-        preexec_fn=before,
-        timeout=120,
-    )
 
 
 def told(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:

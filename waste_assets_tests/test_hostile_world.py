@@ -21,8 +21,8 @@ import pytest
 
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import RAW_SESSIONS
+from waste_assets_tests.program import PROGRAM
 from waste_assets_tests.support import Row, as_line, record
-from waste_assets_tests.test_cli import PROGRAM
 
 #: Texts that something may obey: a database, a file system, a browser, a terminal, a spreadsheet.
 HOSTILE = {

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from waste_assets.cli import commands
-from waste_assets_tests.test_cli import PROGRAM, complaint, run, told
+from waste_assets_tests.program import PROGRAM, run
+from waste_assets_tests.test_cli import complaint, told
 
 ODD = "with a space and 100% $HOME"
 

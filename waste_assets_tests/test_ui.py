@@ -24,8 +24,8 @@ import pytest
 from waste_assets.sample import conversation
 from waste_assets_tests.fake_anthropic import FakeAnthropic
 from waste_assets_tests.loopback import free_port
+from waste_assets_tests.program import PROGRAM
 from waste_assets_tests.support import Audit
-from waste_assets_tests.test_cli import PROGRAM
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -20,8 +20,9 @@ from waste_assets.alerts.webhook import send_new
 from waste_assets.lake.state import State
 from waste_assets.sample import conversation
 from waste_assets_tests.loopback import free_port
+from waste_assets_tests.program import run
 from waste_assets_tests.support import Audit
-from waste_assets_tests.test_cli import run, told
+from waste_assets_tests.test_cli import told
 
 ALERT = Verdict("budget_80", "2026-09", True, "80 %", {"spent_usd": 80.0}, {"~/secret": 80.0})
 

@@ -16,8 +16,9 @@ import pytest
 from waste_assets.claude_code.hook import command_for
 from waste_assets.lake.tables import PARSED_TURNS
 from waste_assets.sample import conversation
+from waste_assets_tests.program import PROGRAM, run
 from waste_assets_tests.support import Audit
-from waste_assets_tests.test_cli import PROGRAM, complaint, run, told
+from waste_assets_tests.test_cli import complaint, told
 
 SETTINGS = """{
     "$schema": "https://json.schemastore.org/claude-code-settings.json",

@@ -11,8 +11,9 @@ import pytest
 from waste_assets.claude_code.retention import Retention, cleanup_days, retention
 from waste_assets.lake.state import State
 from waste_assets.sample import conversation
+from waste_assets_tests.program import run
 from waste_assets_tests.support import Audit
-from waste_assets_tests.test_cli import run, told
+from waste_assets_tests.test_cli import told
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 

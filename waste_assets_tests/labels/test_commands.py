@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +18,7 @@ from waste_assets.labels import wanted
 from waste_assets.labels.labelling import Labelling
 from waste_assets.labels.settings import LabelSettings
 from waste_assets.sample import generate
+from waste_assets_tests import program
 from waste_assets_tests.fake_anthropic import FakeAnthropic
 from waste_assets_tests.labels.program import give_questions
 from waste_assets_tests.support import Audit
@@ -53,18 +51,11 @@ def run(*arguments: str, home: Path, **environment: str) -> Done:
 
 def audit(home: Path, *arguments: str, **environment: str) -> Done:
     """Run an audit as a process of its own."""
-    known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "waste_assets_tests.labels.program",
-            "audit", str(home / "source"), "--data-root", str(home / "data"), "--json", *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        env={**known, "HOME": str(home), **environment},
-        timeout=120,
+    done = program.run(
+        "audit", home / "source", "--data-root", home / "data", "--json", *arguments,
+        home=home, main="waste_assets_tests.labels.program:main", **environment,
     )  # fmt: skip
-    return Done(done.returncode, done.stdout, done.stderr)
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def at(fake: FakeAnthropic, **more: str) -> dict[str, str]:

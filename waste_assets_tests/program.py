@@ -1,0 +1,95 @@
+"""`waste-assets` as a process of its own that begins with the libraries imported.
+
+To import Dagster takes longer than most of what a test has done: so each process that runs tests
+has one that has imported it, of which each command is a fork. What the program imports of its own
+it imports itself, with the variables that it was given.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+PROGRAM = str(Path(sys.executable).with_name("waste-assets"))
+_SECONDS = 120
+#: What takes long to import, and reads none of the project's variables.
+_LIBRARIES = ("dagster", "dagster_duckdb", "great_expectations", "pandas", __name__)
+_server = get_context("forkserver")
+_server.set_forkserver_preload([*_LIBRARIES])
+
+
+def run(
+    *arguments: str | Path,
+    home: Path,
+    limit: int | None = None,
+    main: str = "waste_assets.cli:main",
+    **environment: str | Path,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the program with a home of its own, and no variables but those given.
+
+    `limit`: the largest file that it may write, bytes. `main`: the function that is the program.
+    """
+    known = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    known |= {"HOME": str(home), **{name: str(value) for name, value in environment.items()}}
+    typed = [PROGRAM, *map(str, arguments)]
+    with tempfile.TemporaryDirectory(prefix="program-") as folder:
+        told = Path(folder) / "out", Path(folder) / "err"
+        process = _server.Process(target=_be, args=(main, typed, known, home, limit, *told))
+        process.start()
+        process.join(_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(typed, _SECONDS, told[0].read_bytes())
+        out, err = (path.read_bytes() for path in told)
+    return subprocess.CompletedProcess(typed, process.exitcode, out, err)
+
+
+def _be(
+    main: str,
+    typed: list[str],
+    environment: dict[str, str],
+    home: Path,
+    limit: int | None,
+    out: Path,
+    err: Path,
+) -> None:
+    """Be the program; never returns."""
+    os.chdir(home)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600), number)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sys.argv = typed
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    status = 1
+    try:
+        status = _status(main)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _status(main: str) -> int:
+    module, _, name = main.partition(":")
+    program: Callable[[], object] = getattr(importlib.import_module(module), name)
+    try:
+        program()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
