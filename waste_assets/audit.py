@@ -28,14 +28,15 @@ from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
-from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import check_roots, discover
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from waste_assets.lake.catalog import CatalogEntry
+    from waste_assets.lake.known_files import KnownFiles
     from waste_assets.lake.state import State
     from waste_assets.plan import Plan
     from waste_assets.transcripts.days import Calendar
@@ -127,9 +128,7 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     return Outcome(told, not work.errors)
 
 
-def _discovered(
-    settings: Settings, roots: list[Source]
-) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+def _discovered(settings: Settings, roots: list[Source]) -> tuple[Listing, list[tuple[str, str]]]:
     """The files of the sources, without those that were forgotten on request."""
     found, unlisted = discover(roots)
     if may_have_forgotten(settings.data_root, settings.lake):
@@ -268,10 +267,10 @@ def _settled(
                 end_killed_audits(instance)
             (settings.data_root / _RUNNING).unlink()
         # A run that failed may have read some files all the same.
-        catalog = state.catalog() if work.errors else made.catalog
+        known = state.catalog() if work.errors else made.known
         told = {
-            "files": _files(found, unlisted, catalog, calendar.day_at(datetime.now(UTC))),
-            "retention": retention(lake, roots, found, catalog).told(),
+            "files": _files(found, unlisted, known, calendar.day_at(datetime.now(UTC))),
+            "retention": retention(lake, roots, found, known).told(),
         }
         # Where a first audit failed before it published an account, there is none.
         if not work.errors or (bi / "waste.duckdb").exists():
@@ -283,7 +282,7 @@ def _settled(
     # What could not be sent is tried again.
     settled = settled and not told["alerts_not_sent"]
     if settled and before == identity(settings, found, unlisted):
-        note(settings.data_root, before, _settles(found, catalog), told)
+        note(settings.data_root, before, _settles(found, known), told)
     return told
 
 
@@ -306,29 +305,32 @@ def _within(days: set[date], since: date | None, until: date | None) -> list[dat
 
 
 def _files(
-    found: list[SourceFile],
-    unlisted: list[tuple[str, str]],
-    catalog: dict[str, CatalogEntry],
-    today: date,
+    found: Listing, unlisted: list[tuple[str, str]], known: KnownFiles, today: date
 ) -> dict[str, Any]:
     """How many source files there are, and what has become of them."""
-    read = [file for file in found if file.path in catalog]
-    missing = [(file.path, "cannot be read") for file in found if file.path not in catalog]
+    rows = known.rows_of(found.keys())
+    missing = [(file.path, "cannot be read") for file in found.chosen(rows < 0)]
+    read = rows[rows >= 0]
     return {
         "found": len(found) + len(unlisted),
         "read": len(read),
-        "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
+        "being_written": int((known.pending_bytes[read] > 0).sum()),
         # Archived, and not counted before their day has come.
-        "misdated": sum(any(day > today for day in catalog[file.path].days) for file in read),
+        "misdated": int(known.dated_after(today)[read].sum()),
         "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 
 
-def _settles(found: list[SourceFile], catalog: dict[str, CatalogEntry]) -> float | None:
+def _settles(found: Listing, known: KnownFiles) -> float | None:
     """When the first of the last lines that are being written will count as finished."""
     from waste_assets.transcripts.lines import SETTLED_SECONDS
 
-    writing = [file.mtime_ns / 1e9 for file in found if catalog[file.path].pending_bytes]
+    rows = known.rows_of(found.keys())
+    writing = [
+        mtime_ns / 1e9
+        for mtime_ns, row in zip(found.mtimes, rows.tolist(), strict=True)
+        if known.pending_bytes[row]
+    ]
     return min(writing) + SETTLED_SECONDS if writing else None
 
 

@@ -3,8 +3,9 @@
 import dagster as dg
 
 from waste_assets.lake.lake import Lake
-from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import check_roots, discover
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source
 
 
@@ -13,7 +14,7 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
 
     roots: list[str]
 
-    def files(self, lake: Lake) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+    def files(self, lake: Lake) -> tuple[Listing, list[tuple[str, str]]]:
         """The files to archive into a lake, and (path, reason) of what could not be looked at."""
         found, unlisted = discover(self.existing())
         return Forgotten.of(lake).without(found), unlisted
