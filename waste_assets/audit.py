@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,17 +96,17 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     """
     started = time.perf_counter()
     roots = check_roots(settings.sources)
-    found, unlisted = _discovered(settings, roots)
+    listed = _discovered(settings, roots)
     work = _Work()
     labels = _Labels(settings)
     labels.pick_up()
     # What was left out before comes first.
     labels.ask()
-    told = recalled(settings.data_root, identity(settings, found, unlisted))
+    told = recalled(settings.data_root, identity(settings, *listed))
     if told is None:
-        if not found and not lake_of(settings.data_root, settings.lake).exists():
-            raise SourceError(_nothing(roots, unlisted))
-        told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
+        if not listed[0] and not lake_of(settings.data_root, settings.lake).exists():
+            raise SourceError(_nothing(roots, listed[1]))
+        told = _brought_up_to_date(settings, since, until, roots, work, labels.run, listed)
     if not work.errors and labels.ask():
         # What it cost is published too; and what was answered at once is at hand.
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
@@ -128,7 +127,11 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     return Outcome(told, not work.errors)
 
 
-def _discovered(settings: Settings, roots: list[Source]) -> tuple[Listing, list[tuple[str, str]]]:
+#: The files of the sources, and (path, reason) of what could not be looked at.
+_Listed = tuple[Listing, list[tuple[str, str]]]
+
+
+def _discovered(settings: Settings, roots: list[Source]) -> _Listed:
     """The files of the sources, without those that were forgotten on request."""
     found, unlisted = discover(roots)
     if may_have_forgotten(settings.data_root, settings.lake):
@@ -197,15 +200,26 @@ def _brought_up_to_date(
     roots: list[Source],
     work: _Work,
     run: str,
+    listed: _Listed | None = None,
 ) -> dict[str, Any]:
-    """Plan and execute until nothing is left to do; tells of the files and the account."""
+    """Plan and execute until nothing is left to do; tells of the files and the account.
+
+    `listed`: the sources as they were a moment ago. To list them takes longer than all else where
+    nothing has to be done.
+    """
     from waste_assets.lake.state import check_schema
+
+    def waiting() -> None:
+        nonlocal listed
+        # It is going to be a while.
+        listed = None
+        tell_waiting(settings)
 
     root = settings.data_root
     # One of a newer version is left as it is, without as much as a lock.
     check_schema(root)
-    with one_audit(root, partial(tell_waiting, settings)), in_use(root):
-        return _settled(settings, since, until, roots, work, run)
+    with one_audit(root, waiting), in_use(root):
+        return _settled(settings, since, until, roots, work, run, listed)
 
 
 def tell_waiting(settings: Settings) -> None:
@@ -221,6 +235,7 @@ def _settled(
     roots: list[Source],
     work: _Work,
     run: str,
+    listed: _Listed | None,
 ) -> dict[str, Any]:
     """The same, for the only audit of the data root."""
     # Nothing of this is needed where nothing has changed.
@@ -241,7 +256,8 @@ def _settled(
     try:
         labelling = labelled(settings, state)
         for _ in range(_ROUNDS):
-            found, unlisted = _discovered(settings, roots)
+            found, unlisted = listed or _discovered(settings, roots)
+            listed = None
             before = identity(settings, found, unlisted)
             made = plan(
                 lake,
@@ -258,7 +274,7 @@ def _settled(
             label_days = [] if days else _within(made.label_days, since, until)
             if not days and not label_days and not made.report:
                 break
-            _execute(settings, made, days, label_days, work, run)
+            _execute(settings, made, days, label_days, work, run, (found, unlisted))
             if work.errors or not (days or label_days):
                 break
         if (settings.data_root / _RUNNING).exists():
@@ -367,6 +383,7 @@ def _execute(
     label_days: list[date],
     work: _Work,
     run: str,
+    listed: _Listed,
 ) -> None:
     """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
@@ -378,13 +395,14 @@ def _execute(
     with large_imports():
         from waste_assets.automation import range_tags
         from waste_assets.definitions import definitions
+        from waste_assets.resources.transcript_source import listed_already
 
     # Without a day to build there is nothing but the BI files, which come from all days.
     name = "audit" if days else "labels" if label_days else "publish"
     job = definitions(settings, run).resolve_job_def(name)
     built = days or label_days
     work.starting += time.perf_counter() - started
-    with instance:
+    with instance, listed_already(settings.sources, *listed):
         end_killed_audits(instance)
         running.touch()
         result = job.execute_in_process(

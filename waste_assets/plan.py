@@ -108,6 +108,7 @@ def plan(
     made.publish = published_inputs(bi) != inputs(lake, other)
     current = report_inputs(bi, calendar.zone.key)
     made.report = made.publish or reported_inputs(bi.with_name("report")) != current
+    lake.keep_notes()
     return made
 
 

@@ -152,6 +152,8 @@ def build(
         OSError, duckdb.Error: the lake cannot be read or written.
     """
     holdings = Holdings.of(lake)
+    # Each process that builds a part of it asks for some.
+    lake.keep_notes()
     sizes = {day: held.bytes for day, held in holdings.days.items()}
     held = [day for day in sorted(set(days)) if day in sizes]
     needed = set(held).union(*(holdings.related(day) for day in held))

@@ -19,7 +19,7 @@ Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 #: Rows that are objects at the same time while the columns are made.
-CHUNK = 10_000
+CHUNK = 1_000
 _decode_days = msgspec.json.Decoder(dict[str, str]).decode
 
 
