@@ -66,8 +66,9 @@ class KeptNotes:
         wanted = {}
         for key in sorted({*self._places, *self._read}):
             version = version_of(key[0], date.fromisoformat(key[1]))
-            if self.of(key[0], date.fromisoformat(key[1]), version) is not None:
+            if version in (self._read.get(key, ("",))[0], self._places.get(key, ("",))[0]):
                 wanted[key] = version
+        wanted = {key: version for key, version in wanted.items() if version}
         written = temporary(self._file)
         # Kept for speed alone: who may not write, or has no room left, goes without.
         with suppress(OSError):
@@ -86,16 +87,18 @@ class KeptNotes:
         self._open()
 
     def _write_to(self, out: BinaryIO, wanted: dict[_Key, str]) -> None:
-        lengths = [
-            (*key, version, len(self._text(key, version))) for key, version in wanted.items()
-        ]
-        out.write(json.dumps(lengths).encode() + b"\n")
+        places = [(*key, version, len(self._text(key, version))) for key, version in wanted.items()]
+        out.write(json.dumps(places).encode() + b"\n")
         for key, version in wanted.items():
             out.write(self._text(key, version))
 
     def _text(self, key: _Key, version: str) -> bytes:
-        told = self.of(key[0], date.fromisoformat(key[1]), version)
-        return json.dumps(told, sort_keys=True).encode()
+        """The notes of one of the versions that are known, as they are written."""
+        if key in self._read and self._read[key][0] == version:
+            return json.dumps(self._read[key][1], sort_keys=True).encode()
+        _, offset, length = self._places[key]
+        assert self._handle is not None
+        return os.pread(self._handle.fileno(), length, offset)
 
     def _open(self) -> None:
         if self._handle is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from waste_assets.transcripts import bucket
-from waste_assets.transcripts.listing import Listing, SourceFile
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source, SourceError
 
 _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -79,7 +79,7 @@ def discover(roots: Iterable[Path | str | Source]) -> tuple[Listing, list[tuple[
         # Links to directories are not followed: below the start only files may be links.
         for entry, relative in _walk(str(start), "", found.unreadable):
             found.take(entry, relative)
-    return Listing(found.once_each()), found.unreadable
+    return found.listing(), found.unreadable
 
 
 def of_session(transcript: Path) -> Listing:
@@ -105,7 +105,7 @@ def of_session(transcript: Path) -> Listing:
                 found.take(inner, place)
         else:
             found.take(entry, relative)
-    return Listing(found.once_each())
+    return found.listing()
 
 
 #: Transcript, path, whether it is one of lines, size, mtime_ns, and the number of its root.
@@ -148,19 +148,23 @@ class _Found:
         standard = _STANDARD.search(relative)
         transcript = standard[1] if standard else relative
         # Some file systems keep times that no database takes.
-        mtime_ns = max(-_LAST_NS, min(mtime_ns, _LAST_NS))
+        if not -_LAST_NS <= mtime_ns <= _LAST_NS:
+            mtime_ns = max(-_LAST_NS, min(mtime_ns, _LAST_NS))
         self._rows.append((transcript, path, is_lines, size, mtime_ns, len(self._roots) - 1))
 
-    def once_each(self) -> Iterator[SourceFile]:
+    def listing(self) -> Listing:
         """The files, by transcript; one that was found twice only as it was found last."""
         rows = self._rows
         # A directory lists a file once. Another root, or a link, may lead to it too.
         if self._links or len(self._roots) > 1:
             rows = list({self._real(row): row for row in rows}.values())
+        if not rows:
+            return Listing()
         rows.sort()
-        for transcript, path, is_lines, size, mtime_ns, root in rows:
-            source = self._roots[root][0]
-            yield SourceFile(path, transcript, is_lines, size, mtime_ns, source.owner, source.host)
+        transcripts, paths, are_lines, sizes, mtimes, roots = zip(*rows, strict=True)
+        whose = [(source.owner, source.host) for source, _, _ in self._roots]
+        owners = [whose[root] for root in roots]
+        return Listing.of_columns(paths, transcripts, are_lines, sizes, mtimes, owners)
 
     def _real(self, row: _Row) -> str:
         path, (_, start, real_start) = row[1], self._roots[row[-1]]

@@ -11,7 +11,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import accumulate, compress
 from typing import overload
 
 #: A path is kept as it is, whatever its bytes.
@@ -45,26 +45,51 @@ class Listing(Sequence[SourceFile]):
     """Files, each made when it is asked for; in the order in which they were given."""
 
     def __init__(self, files: Iterable[SourceFile] = ()) -> None:
-        self._paths = bytearray()
-        self._ends = array("q")
+        told = list(files)
+        self._take(
+            [file.path for file in told],
+            [file.transcript for file in told],
+            [file.is_lines for file in told],
+            [file.size for file in told],
+            [file.mtime_ns for file in told],
+            [(file.owner, file.host) for file in told],
+        )
+
+    @classmethod
+    def of_columns(
+        cls,
+        paths: Sequence[str],
+        transcripts: Sequence[str],
+        are_lines: Sequence[bool],
+        sizes: Sequence[int],
+        mtimes: Sequence[int],
+        whose: Sequence[tuple[str, str]],
+    ) -> Listing:
+        """Of the fields of all files; `whose` are owner and host."""
+        made = cls.__new__(cls)
+        made._take(paths, transcripts, are_lines, sizes, mtimes, whose)
+        return made
+
+    def _take(
+        self,
+        paths: Sequence[str],
+        transcripts: Sequence[str],
+        are_lines: Sequence[bool],
+        sizes: Sequence[int],
+        mtimes: Sequence[int],
+        whose: Sequence[tuple[str, str]],
+    ) -> None:
+        encoded = [path.encode(*_EXACTLY) for path in paths]
+        self._paths = b"".join(encoded)
+        self._ends = array("q", accumulate(map(len, encoded)))
         #: How many characters at the end of the path are the transcript's name.
-        self._names = array("i")
-        self._are_lines = bytearray()
-        #: Which of `_whose` the file's owner and host are.
-        self._of = array("i")
-        self._whose: list[tuple[str, str]] = []
+        self._names = array("i", map(len, transcripts))
+        self._are_lines = bytes(are_lines)
         #: Bytes, and nanoseconds since 1970.
-        self.sizes = array("q")
-        self.mtimes = array("q")
+        self.sizes, self.mtimes = array("q", sizes), array("q", mtimes)
         numbers: dict[tuple[str, str], int] = {}
-        for file in files:
-            self._paths += file.path.encode(*_EXACTLY)
-            self._ends.append(len(self._paths))
-            self._names.append(len(file.transcript))
-            self._are_lines.append(file.is_lines)
-            self._of.append(numbers.setdefault((file.owner, file.host), len(numbers)))
-            self.sizes.append(file.size)
-            self.mtimes.append(file.mtime_ns)
+        #: Which of `_whose` the file's owner and host are.
+        self._of = array("i", [numbers.setdefault(one, len(numbers)) for one in whose])
         self._whose = list(numbers)
 
     def __len__(self) -> int:
