@@ -70,7 +70,7 @@ def test_a_file_that_has_not_changed_takes_a_few_hundred_bytes(tmp_path: Path) -
         # Nothing has been made of the archive; but of the sources it lacks nothing.
         assert len(made.known) == files
     (held_few, peak_few), (held, peak) = taken
-    print((held-held_few)/5000,(peak-peak_few)/5000)
+
     assert held - held_few < HELD_BYTES * (many - few)
     assert peak - peak_few < PEAK_BYTES * (many - few)
 

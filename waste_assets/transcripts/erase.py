@@ -133,3 +133,4 @@ def remove(lake: Lake, days: Iterable[date]) -> None:
     for day in days:
         with lake.lock(RAW_SESSIONS, day, day):
             lake.remove(RAW_SESSIONS, day)
+            lake.drop_copies(RAW_SESSIONS, day)
