@@ -164,7 +164,7 @@ def questions_of(lake: Lake) -> list[Question]:
 def tell(lake: Lake, asked: Sequence[Question], by: Judged) -> tuple[Bill, Bill]:
     """Print the figures; returns the price of everything before the last day, and of it."""
     active = flags.Active.of(lake)
-    sessions = {name for names in active.sessions.values() for name in names}
+    sessions = {name for day in active.versions for name in active.sessions(day)}
     calls, failed = (
         lake.read(table, lake.days(table)).num_rows for table in (TOOL_CALLS, FAILED_CALLS)
     )

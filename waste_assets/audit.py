@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,14 +27,15 @@ from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
-from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import check_roots, discover
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from waste_assets.lake.catalog import CatalogEntry
+    from waste_assets.lake.known_files import KnownFiles
     from waste_assets.lake.state import State
     from waste_assets.plan import Plan
     from waste_assets.transcripts.days import Calendar
@@ -96,17 +96,17 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     """
     started = time.perf_counter()
     roots = check_roots(settings.sources)
-    found, unlisted = _discovered(settings, roots)
+    listed = _discovered(settings, roots)
     work = _Work()
     labels = _Labels(settings)
     labels.pick_up()
     # What was left out before comes first.
     labels.ask()
-    told = recalled(settings.data_root, identity(settings, found, unlisted))
+    told = recalled(settings.data_root, identity(settings, *listed))
     if told is None:
-        if not found and not lake_of(settings.data_root, settings.lake).exists():
-            raise SourceError(_nothing(roots, unlisted))
-        told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
+        if not listed[0] and not lake_of(settings.data_root, settings.lake).exists():
+            raise SourceError(_nothing(roots, listed[1]))
+        told = _brought_up_to_date(settings, since, until, roots, work, labels.run, listed)
     if not work.errors and labels.ask():
         # What it cost is published too; and what was answered at once is at hand.
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run)
@@ -127,9 +127,11 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     return Outcome(told, not work.errors)
 
 
-def _discovered(
-    settings: Settings, roots: list[Source]
-) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+#: The files of the sources, and (path, reason) of what could not be looked at.
+_Listed = tuple[Listing, list[tuple[str, str]]]
+
+
+def _discovered(settings: Settings, roots: list[Source]) -> _Listed:
     """The files of the sources, without those that were forgotten on request."""
     found, unlisted = discover(roots)
     if may_have_forgotten(settings.data_root, settings.lake):
@@ -198,15 +200,26 @@ def _brought_up_to_date(
     roots: list[Source],
     work: _Work,
     run: str,
+    listed: _Listed | None = None,
 ) -> dict[str, Any]:
-    """Plan and execute until nothing is left to do; tells of the files and the account."""
+    """Plan and execute until nothing is left to do; tells of the files and the account.
+
+    `listed`: the sources as they were a moment ago. To list them takes longer than all else where
+    nothing has to be done.
+    """
     from waste_assets.lake.state import check_schema
+
+    def waiting() -> None:
+        nonlocal listed
+        # It is going to be a while.
+        listed = None
+        tell_waiting(settings)
 
     root = settings.data_root
     # One of a newer version is left as it is, without as much as a lock.
     check_schema(root)
-    with one_audit(root, partial(tell_waiting, settings)), in_use(root):
-        return _settled(settings, since, until, roots, work, run)
+    with one_audit(root, waiting), in_use(root):
+        return _settled(settings, since, until, roots, work, run, listed)
 
 
 def tell_waiting(settings: Settings) -> None:
@@ -222,12 +235,14 @@ def _settled(
     roots: list[Source],
     work: _Work,
     run: str,
+    listed: _Listed | None,
 ) -> dict[str, Any]:
     """The same, for the only audit of the data root."""
     # Nothing of this is needed where nothing has changed.
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
+    from waste_assets.lake.known_files import KnownFiles
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
     from waste_assets.report.account import account
@@ -242,7 +257,8 @@ def _settled(
     try:
         labelling = labelled(settings, state)
         for _ in range(_ROUNDS):
-            found, unlisted = _discovered(settings, roots)
+            found, unlisted = listed or _discovered(settings, roots)
+            listed = None
             before = identity(settings, found, unlisted)
             made = plan(
                 lake,
@@ -259,7 +275,9 @@ def _settled(
             label_days = [] if days else _within(made.label_days, since, until)
             if not days and not label_days and not made.report:
                 break
-            _execute(settings, made, days, label_days, work, run)
+            # It would lie there meanwhile, and is another one afterwards.
+            made.known = KnownFiles()
+            _execute(settings, made, days, label_days, work, run, (found, unlisted))
             if work.errors or not (days or label_days):
                 break
         if (settings.data_root / _RUNNING).exists():
@@ -267,11 +285,10 @@ def _settled(
             with instance_of(settings) as instance:
                 end_killed_audits(instance)
             (settings.data_root / _RUNNING).unlink()
-        # A run that failed may have read some files all the same.
-        catalog = state.catalog() if work.errors else made.catalog
+        known = made.known if len(made.known) else state.catalog()
         told = {
-            "files": _files(found, unlisted, catalog, calendar.day_at(datetime.now(UTC))),
-            "retention": retention(lake, roots, found, catalog).told(),
+            "files": _files(found, unlisted, known, calendar.day_at(datetime.now(UTC))),
+            "retention": retention(lake, roots, found, known).told(),
         }
         # Where a first audit failed before it published an account, there is none.
         if not work.errors or (bi / "waste.duckdb").exists():
@@ -283,7 +300,7 @@ def _settled(
     # What could not be sent is tried again.
     settled = settled and not told["alerts_not_sent"]
     if settled and before == identity(settings, found, unlisted):
-        note(settings.data_root, before, _settles(found, catalog), told)
+        note(settings.data_root, before, _settles(found, known), told)
     return told
 
 
@@ -306,29 +323,32 @@ def _within(days: set[date], since: date | None, until: date | None) -> list[dat
 
 
 def _files(
-    found: list[SourceFile],
-    unlisted: list[tuple[str, str]],
-    catalog: dict[str, CatalogEntry],
-    today: date,
+    found: Listing, unlisted: list[tuple[str, str]], known: KnownFiles, today: date
 ) -> dict[str, Any]:
     """How many source files there are, and what has become of them."""
-    read = [file for file in found if file.path in catalog]
-    missing = [(file.path, "cannot be read") for file in found if file.path not in catalog]
+    rows = known.rows_of(found.keys())
+    missing = [(file.path, "cannot be read") for file in found.chosen(rows < 0)]
+    read = rows[rows >= 0]
     return {
         "found": len(found) + len(unlisted),
         "read": len(read),
-        "being_written": sum(catalog[file.path].pending_bytes > 0 for file in read),
+        "being_written": int((known.pending_bytes[read] > 0).sum()),
         # Archived, and not counted before their day has come.
-        "misdated": sum(any(day > today for day in catalog[file.path].days) for file in read),
+        "misdated": int(known.dated_after(today)[read].sum()),
         "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
     }
 
 
-def _settles(found: list[SourceFile], catalog: dict[str, CatalogEntry]) -> float | None:
+def _settles(found: Listing, known: KnownFiles) -> float | None:
     """When the first of the last lines that are being written will count as finished."""
     from waste_assets.transcripts.lines import SETTLED_SECONDS
 
-    writing = [file.mtime_ns / 1e9 for file in found if catalog[file.path].pending_bytes]
+    rows = known.rows_of(found.keys())
+    writing = [
+        mtime_ns / 1e9
+        for mtime_ns, row in zip(found.mtimes, rows.tolist(), strict=True)
+        if known.pending_bytes[row]
+    ]
     return min(writing) + SETTLED_SECONDS if writing else None
 
 
@@ -365,6 +385,7 @@ def _execute(
     label_days: list[date],
     work: _Work,
     run: str,
+    listed: _Listed,
 ) -> None:
     """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
@@ -376,13 +397,14 @@ def _execute(
     with large_imports():
         from waste_assets.automation import range_tags
         from waste_assets.definitions import definitions
+        from waste_assets.resources.transcript_source import listed_already
 
     # Without a day to build there is nothing but the BI files, which come from all days.
     name = "audit" if days else "labels" if label_days else "publish"
     job = definitions(settings, run).resolve_job_def(name)
     built = days or label_days
     work.starting += time.perf_counter() - started
-    with instance:
+    with instance, listed_already(settings.sources, *listed):
         end_killed_audits(instance)
         running.touch()
         result = job.execute_in_process(

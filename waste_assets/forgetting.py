@@ -35,9 +35,10 @@ from waste_assets.lake.whole import write_whole
 from waste_assets.mart.publications import LOCK, Publications
 from waste_assets.mart.shown_project import shown_project
 from waste_assets.settings import LABELS_FILE, Settings
-from waste_assets.transcripts import archive, erase
-from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts import day_contents, erase
+from waste_assets.transcripts.discover import check_roots, discover
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source
 
 #: Every table of the lake but the archive: made from it, and from each other.
@@ -94,7 +95,7 @@ def find(settings: Settings, request: Request) -> Found:
     if request.session:
         found.sessions.add(request.session)
     if request.owner:
-        known = archive.owners(lake)
+        known = day_contents.owners(lake)
         found.sessions |= {session for session, who in known.items() if who[0] == request.owner}
         found.sessions |= {f.session for f in _sources(settings) if f.owner == request.owner}
     if request.project:
@@ -195,7 +196,7 @@ def _check_nothing_under_way(state: State) -> None:
         )
 
 
-def _sources(settings: Settings) -> list[SourceFile]:
+def _sources(settings: Settings) -> Listing:
     there = [root for root in settings.sources if Source.of(root).may_exist()]
     return discover(check_roots(there))[0]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-
-import duckdb
 
 from waste_assets.accounting import turns
 from waste_assets.clusters import stage as clusters
@@ -18,17 +15,18 @@ from waste_assets.detectors.flag import Settings as DetectorSettings
 from waste_assets.labels import judged
 from waste_assets.labels.labelling import Labelling
 from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.objects import at_once
 from waste_assets.lake.state import State
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import inputs, published_inputs
 from waste_assets.report.inputs import report_inputs, reported_inputs
-from waste_assets.transcripts import archive
 from waste_assets.transcripts.bucket import is_object
+from waste_assets.transcripts.changes import Changes
 from waste_assets.transcripts.days import FIRST_DAY, Calendar
-from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.listing import Listing, SourceFile
 from waste_assets.transcripts.peek import peek
 
 
@@ -50,8 +48,8 @@ class Plan:
     changed_bytes: int = 0
     #: Identity of the state of the sources that led to this plan.
     mark: str = ""
-    #: What was known of the source files, by path.
-    catalog: dict[str, CatalogEntry] = field(default_factory=dict)
+    #: What was known of the source files.
+    known: KnownFiles = field(default_factory=KnownFiles)
 
     @property
     def is_empty(self) -> bool:
@@ -63,7 +61,7 @@ def plan(
     lake: Lake,
     state: State,
     bi: Path,
-    files: list[SourceFile],
+    files: Listing,
     calendar: Calendar,
     detector_settings: DetectorSettings,
     labelling: Labelling,
@@ -77,34 +75,29 @@ def plan(
     grown): if that misses a day in its middle, the next plan names it, for by then the file is
     known line by line.
     """
-    catalog = state.catalog()
-    made = Plan(mark=_mark(files), catalog=catalog)
-    holdings = turns.Holdings.of(lake)
-    changed = archive.changed_files(files, catalog)
-    sessions = {e.transcript.split("/", 1)[0]: min(e.days) for e in catalog.values() if e.days}
-    _look_ahead([file for file in files if file.path in changed], catalog)
-    for file in files:
-        if file.path in changed:
-            made.changed_bytes += file.size
-            made.days |= _peek(file, catalog.get(file.path), calendar, sessions)
-    known = [file for file in files if file.path not in changed]
-    made.days |= archive.stale_days(known, catalog, holdings.contents)
+    known = state.catalog()
+    changes = Changes(files, known)
+    made = Plan(mark=files.identity, known=known)
+    changed = files.chosen(changes.changed)
+    made.changed_bytes = sum(changed.sizes)
+    sessions = known.begins({file.session for file in changed if not file.is_lines})
+    _look_ahead(changed, known)
+    for file in changed:
+        made.days |= _peek(file, known.get(file.path), calendar, sessions)
+    made.days |= changes.stale_days(lake)
     today = calendar.day_at(datetime.now(UTC))
     made.dated_later = any(day > today for day in made.days)
     if made.dated_later:
         # The archive takes it in together with today's lines.
         made.days.add(today)
-    with duckdb.connect(":memory:") as con:
-        copies = turns.copies_elsewhere(con, lake, holdings)
+    holdings = turns.Holdings.of(lake)
+    copies = turns.copies_elsewhere(None, lake, holdings)
     made.days |= turns.stale_days(lake, holdings, copies)
     first = max(FIRST_DAY, Forgotten.of(lake).before or FIRST_DAY)
     made.days = {day for day in made.days if first <= day <= today}
     active = flags.Active.of(lake)
     # What one day of a session brings changes what the flags of its other days cost.
-    touched = {file.session for file in files if file.path in changed}
-    for entry in catalog.values():
-        if not made.days.isdisjoint(entry.days):
-            touched.add(_session(entry.transcript))
+    touched = {file.session for file in changed} | known.sessions_on(made.days)
     made.days |= active.days_of(touched)
     made.days |= flags.stale_days(lake, active, detector_settings)
     made.days |= clusters.stale_days(lake)
@@ -115,11 +108,8 @@ def plan(
     made.publish = published_inputs(bi) != inputs(lake, other)
     current = report_inputs(bi, calendar.zone.key)
     made.report = made.publish or reported_inputs(bi.with_name("report")) != current
+    lake.keep_notes()
     return made
-
-
-def _session(transcript: str) -> str:
-    return transcript.split("/", 1)[0].removesuffix(".jsonl")
 
 
 def _peek(
@@ -131,8 +121,7 @@ def _peek(
     """The first and the last day of what is new in a file, and the days between them."""
     by_mtime = calendar.day_of_file(file.mtime_ns)
     if not file.is_lines:
-        first = sessions.get(file.session, sessions.get(f"{file.session}.jsonl"))
-        return {first or by_mtime}
+        return {sessions.get(file.session, by_mtime)}
     grown = entry is not None and file.size > entry.size
     try:
         stamps = peek(file, _start(file, entry)).stamps
@@ -143,7 +132,7 @@ def _peek(
         days += list(entry.days)
     if not days:
         days = [by_mtime]
-    sessions.setdefault(file.transcript.split("/", 1)[0], min(days))
+    sessions.setdefault(file.session, min(days))
     return set(_between(min(days), max(days)))
 
 
@@ -153,22 +142,15 @@ def _start(file: SourceFile, entry: CatalogEntry | None) -> int:
     return entry.size - entry.pending_bytes if entry and grown else 0
 
 
-def _look_ahead(files: list[SourceFile], catalog: dict[str, CatalogEntry]) -> None:
+def _look_ahead(files: Listing, known: KnownFiles) -> None:
     """Look into objects of a bucket many at a time: each look waits for the network."""
 
     def look(file: SourceFile) -> None:
         with suppress(OSError):
-            peek(file, _start(file, catalog.get(file.path)))
+            peek(file, _start(file, known.get(file.path)))
 
     at_once(look, [file for file in files if file.is_lines and is_object(file.path)])
 
 
 def _between(first: date, last: date) -> Iterable[date]:
     return (first + timedelta(days=n) for n in range((last - first).days + 1))
-
-
-def _mark(files: list[SourceFile]) -> str:
-    told = hashlib.sha256()
-    for file in files:
-        told.update(f"{file.path}\0{file.size}\0{file.mtime_ns}\0".encode("utf-8", "replace"))
-    return told.hexdigest()[:16]

@@ -23,16 +23,14 @@ from waste_assets.lake.place import STATE, directory_of
 from waste_assets.lake.whole import write_whole
 from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
-from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.listing import Listing
 
 _NAME = "unchanged.json"
 _CODE = Path(__file__).parent
 _RULES = (".py", ".sql", ".csv", ".yaml", ".j2", ".css")
 
 
-def identity(
-    settings: Settings, found: Sequence[SourceFile], unlisted: Sequence[tuple[str, str]]
-) -> str:
+def identity(settings: Settings, found: Listing, unlisted: Sequence[tuple[str, str]]) -> str:
     """Identity of everything that a plan looks at; `found` and `unlisted` are the sources."""
     told = hashlib.sha256()
     today = Calendar(settings.time_zone).day_at(datetime.now(UTC))
@@ -40,8 +38,7 @@ def identity(
     alerts = AlertSettings.from_environment()
     rest = (settings, alerts, bool(alerts.webhook), today, unlisted)
     told.update(repr(rest).encode("utf-8", "surrogateescape"))
-    for file in found:
-        told.update(_line(file.path, file.transcript, file.size, file.mtime_ns))
+    told.update(found.identity.encode())
     # It changes what is known of the past; where it lies may hold a password.
     told.update(os.environ.get(STATE, "").encode())
     root = settings.data_root

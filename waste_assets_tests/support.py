@@ -46,8 +46,9 @@ from waste_assets.sample.billing import Bill, total
 from waste_assets.settings import LABELS_FILE
 from waste_assets.transcripts import archive
 from waste_assets.transcripts.days import Calendar
-from waste_assets.transcripts.discover import SourceFile, discover
+from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.facts import DayFacts
+from waste_assets.transcripts.listing import Listing
 
 Row = dict[str, Any]
 #: Wide enough for every day of every test.
@@ -81,7 +82,7 @@ class Audit:
         """Write the conversations into the source; returns what a run must find in them."""
         return Truth.of(one.write(self.source).truth for one in conversations)
 
-    def files(self) -> list[SourceFile]:
+    def files(self) -> Listing:
         """The source files, as an audit finds them."""
         return discover([root for root in self.roots if root.exists()])[0]
 

@@ -23,7 +23,7 @@ from waste_assets.mart.publications import LOCK
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.conversation import session_id
 from waste_assets.settings import Settings
-from waste_assets.transcripts import archive, erase
+from waste_assets.transcripts import day_contents, erase
 from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets_tests.bucket_server import BUCKET, BucketServer
@@ -188,7 +188,7 @@ def test_a_day_keeps_what_is_of_others_and_says_so(tmp_path: Path) -> None:
     alone.archive()
     day = date(2026, 3, 2)
     erase.erase(audit.lake, day, erase.sessions_of_project(audit.lake, "/home/ann/quagga"))
-    assert archive.contents(audit.lake, day) == archive.contents(alone.lake, day)
+    assert day_contents.contents(audit.lake, day) == day_contents.contents(alone.lake, day)
     assert audit.lines() == alone.lines()
 
 

@@ -29,6 +29,7 @@ from waste_assets.accounting.footers import INPUTS, RESPONSES, SESSIONS
 from waste_assets.accounting.prices import price_charges
 from waste_assets.accounting.published import published
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.several_days import on_several_days
 from waste_assets.lake.tables import (
     LINE_BLOCKS,
     LINE_USAGE,
@@ -37,7 +38,8 @@ from waste_assets.lake.tables import (
     TURN_TABLES,
 )
 from waste_assets.processes import Processes
-from waste_assets.transcripts import archive, facts
+from waste_assets.transcripts import facts
+from waste_assets.transcripts.day_contents import contents
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.records import count
 
@@ -48,30 +50,49 @@ _BATCH_LINES = 100_000
 
 
 @dataclass(frozen=True)
-class Holdings:
-    """What the archive holds of each day, and on which days each transcript goes on."""
+class DayHeld:
+    """How much the archive holds of a day."""
 
-    contents: dict[date, archive.DayContents]
+    version: str
+    lines: int
+    bytes: int
+    #: Digests of what is held of those transcripts that go on, or went on, on other days.
+    shared: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the archive holds of each day, and what ties days together.
+
+    Most transcripts are of one day alone. Nothing is kept of them: a day's version says what it
+    holds, and its footer says it in full.
+    """
+
+    lake: Lake
+    days: dict[date, DayHeld]
+    #: The days of each transcript that has several, in order.
     transcript_days: dict[str, list[date]]
 
     @classmethod
     def of(cls, lake: Lake) -> Holdings:
         """Read from the footers of the archive."""
-        contents = {day: archive.contents(lake, day) for day in lake.days(RAW_SESSIONS)}
-        spans: dict[str, list[date]] = defaultdict(list)
-        for day in sorted(contents):
-            for transcript in contents[day].held:
-                spans[transcript].append(day)
-        return cls(contents, dict(spans))
+        held = lake.days(RAW_SESSIONS)
+        spans = on_several_days(held, lambda day: contents(lake, day).held)
+        days = {}
+        for day in held:
+            told = contents(lake, day)
+            shared = {name: digest for name, digest in told.held.items() if name in spans}
+            days[day] = DayHeld(told.version, told.lines, told.bytes, shared)
+        return cls(lake, days, spans)
 
     def next_day(self, transcript: str, day: date) -> date | None:
         """The next day after `day` on which a transcript goes on."""
-        return next((d for d in self.transcript_days[transcript] if d > day), None)
+        return next((d for d in self.transcript_days.get(transcript, ()) if d > day), None)
 
     def related(self, day: date) -> dict[date, list[str]]:
         """The other days that a day's rows depend on, with the transcripts they share."""
         shared: dict[date, list[str]] = defaultdict(list)
-        for transcript in self.contents[day].held:
+        for transcript in self.days[day].shared:
             for other in self.transcript_days[transcript]:
                 if other < day:
                     shared[other].append(transcript)
@@ -82,14 +103,13 @@ class Holdings:
 
     def inputs(self, day: date, copies: Iterable[date]) -> str:
         """Identity of everything that a day's rows are made from."""
-        contents = self.contents[day]
         related = [
-            (other.isoformat(), transcript, self.contents[other].held[transcript])
+            (other.isoformat(), transcript, self.days[other].shared[transcript])
             for other, transcripts in sorted(self.related(day).items())
             for transcript in sorted(transcripts)
         ]
-        elsewhere = [(other.isoformat(), self.contents[other].version) for other in sorted(copies)]
-        told = json.dumps([contents.version, related, elsewhere, _rules()])
+        elsewhere = [(other.isoformat(), self.days[other].version) for other in sorted(copies)]
+        told = json.dumps([self.days[day].version, related, elsewhere, _rules()])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -97,7 +117,7 @@ def stale_days(lake: Lake, holdings: Holdings, copies: dict[date, set[date]]) ->
     """Days of the archive whose turns were not made from what is known now."""
     return {
         day
-        for day in holdings.contents
+        for day in holdings.days
         if lake.notes(PARSED_TURNS, day).get(INPUTS) != holdings.inputs(day, copies.get(day, set()))
     }
 
@@ -110,9 +130,9 @@ def copies_elsewhere(
     Days that another process has added since the holdings were read are left to it.
     """
     return {
-        day: others & holdings.contents.keys()
+        day: others & holdings.days.keys()
         for day, others in shared_days(con, lake).items()
-        if day in holdings.contents and others & holdings.contents.keys()
+        if day in holdings.days and others & holdings.days.keys()
     }
 
 
@@ -132,7 +152,9 @@ def build(
         OSError, duckdb.Error: the lake cannot be read or written.
     """
     holdings = Holdings.of(lake)
-    sizes = {day: contents.bytes for day, contents in holdings.contents.items()}
+    # Each process that builds a part of it asks for some.
+    lake.keep_notes()
+    sizes = {day: held.bytes for day, held in holdings.days.items()}
     held = [day for day in sorted(set(days)) if day in sizes]
     needed = set(held).union(*(holdings.related(day) for day in held))
     # As a rule there are none: the archive brought its facts along.
@@ -148,7 +170,7 @@ def build(
 
 def _batches(days: list[date], holdings: Holdings) -> list[list[date]]:
     """As few batches as memory allows, for each has its price, and as equal as days allow."""
-    ends = list(accumulate(holdings.contents[day].lines for day in days))
+    ends = list(accumulate(holdings.days[day].lines for day in days))
     if not ends:
         return []
     count = -(-ends[-1] // _BATCH_LINES) or 1
@@ -269,7 +291,7 @@ def _transcript_days(days: Iterable[date], holdings: Holdings) -> pa.Table:
     rows = [
         (transcript, day, holdings.next_day(transcript, day))
         for day in days
-        for transcript in holdings.contents[day].held
+        for transcript in contents(holdings.lake, day).held
     ]
     return pa.table(
         {

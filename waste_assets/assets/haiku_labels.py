@@ -95,7 +95,7 @@ def _spent(
     data_root: DataRoot, haiku: Haiku, run_id: str, days: list[date]
 ) -> dict[date, dict[str, Any]]:
     """What was spent on behalf of each day, and what the budget still has."""
-    sessions = Active.of(data_root.lake).sessions
+    active = Active.of(data_root.lake)
     with data_root.label_store() as store:
         left = None
         if haiku.why_off is None:
@@ -104,10 +104,10 @@ def _spent(
         any_asked = spend.figures(store, days=days).requests > 0
         return {
             day: (spend.figures(store, days=[day]) if any_asked else spend.Figures()).metadata(
-                sessions=len(sessions[day]), left_usd=left
+                sessions=len(active.sessions(day)), left_usd=left
             )
             for day in days
-            if day in sessions
+            if day in active.versions
         }
 
 

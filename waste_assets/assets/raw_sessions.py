@@ -12,6 +12,7 @@ from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 from waste_assets.resources.workers import Workers
 from waste_assets.transcripts import archive
+from waste_assets.transcripts.day_contents import contents
 from waste_assets.transcripts.facts import DayFacts
 
 
@@ -35,7 +36,7 @@ def raw_sessions(
     """Merge what the sources hold now with what is archived."""
     days = days_of(context.partition_keys)
     files, unlisted = source.files(data_root.lake)
-    task = Task("Archiving", sum(file.size for file in files))
+    task = Task("Archiving", sum(files.sizes))
     state = data_root.state()
     try:
         report = archive.update(
@@ -55,10 +56,11 @@ def raw_sessions(
         state.close()
     for path, reason in (*unlisted, *report.unreadable):
         context.log.warning("not archived: %s (%s)", inert(path), reason)
-    for day, held in report.contents.items():
-        if day > days[-1]:
-            # Dated after today: no partition yet.
+    # What is dated after today has no partition yet.
+    for day in data_root.lake.days(RAW_SESSIONS):
+        if not days[0] <= day <= days[-1]:
             continue
+        held = contents(data_root.lake, day)
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": held.lines + held.files,

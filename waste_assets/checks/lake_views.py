@@ -14,7 +14,7 @@ from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.lake.views import view
 from waste_assets.resources.data_root import DataRoot
-from waste_assets.transcripts import archive
+from waste_assets.transcripts import day_contents
 from waste_assets.transcripts.days import Calendar
 
 #: Lines of the days that are looked at together: bounds memory, whatever the range.
@@ -85,7 +85,7 @@ def batches(con: duckdb.DuckDBPyConnection, suite: Suite, days: list[date]) -> I
 
 
 def _held(lake: Lake, days: list[date]) -> pa.Table:
-    contents = [archive.contents(lake, day) for day in days]
+    contents = [day_contents.contents(lake, day) for day in days]
     return pa.table(
         {
             "day": pa.array(days, pa.date32()),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from waste_assets.claude_code.settings import SettingsError, read_settings
-from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.lake import Lake
-from waste_assets.transcripts.archive import DayContents, contents, stale_days
 from waste_assets.transcripts.bucket import is_object
-from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.changes import Changes
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source
 
 #: What Claude Code does where nothing is said, days.
@@ -66,17 +66,16 @@ class Retention:
 def retention(
     lake: Lake,
     roots: Iterable[Path | Source],
-    files: Iterable[SourceFile],
-    catalog: dict[str, CatalogEntry],
+    files: Listing,
+    known: KnownFiles,
     now: datetime | None = None,
 ) -> Retention:
     """Compare the age of what is not archived with the clean-up of its source."""
     moment = (now or datetime.now(UTC)).timestamp()
     folders = [Path(s.root) for s in map(_source, roots) if not s.is_bucket]
     periods = {str(folder): cleanup_days(folder) for folder in folders}
-    held: dict[date, DayContents] = {}
     expiring = []
-    for file in files:
+    for file in _not_archived(lake, files, known):
         days = next(
             (period for root, period in periods.items() if file.path.startswith(f"{root}/")),
             # Nobody cleans a bucket up.
@@ -85,7 +84,7 @@ def retention(
         if days is None:
             continue
         expires = file.mtime_ns / 1e9 + days * 86_400
-        if expires <= moment + _NEXT_RUN_SECONDS and not _is_archived(lake, file, catalog, held):
+        if expires <= moment + _NEXT_RUN_SECONDS:
             expiring.append((expires, file.path))
     expiring.sort()
     shortest = min(periods.values(), default=DEFAULT_DAYS)
@@ -95,20 +94,11 @@ def retention(
     return Retention(shortest, len(expiring), first, [path for _, path in expiring[:_NAMED]])
 
 
-def _is_archived(
-    lake: Lake,
-    file: SourceFile,
-    catalog: dict[str, CatalogEntry],
-    held: dict[date, DayContents],
-) -> bool:
-    """Whether the archive holds every line of the file as it is now."""
-    entry = catalog.get(file.path)
-    if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
-        return False
-    # It may have been read for the sake of other days.
-    for day in entry.days.keys() - held.keys():
-        held[day] = contents(lake, day)
-    return not stale_days([file], catalog, held)
+def _not_archived(lake: Lake, files: Listing, known: KnownFiles) -> Listing:
+    """The files of which the archive does not hold every line, as they are now."""
+    changes = Changes(files, known)
+    # A file may have been read for the sake of other days.
+    return files.chosen(changes.differs | changes.lacking(lake))
 
 
 def _source(root: Path | Source) -> Source:

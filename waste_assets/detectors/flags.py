@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from functools import cache, partial
@@ -32,6 +31,7 @@ from waste_assets.detectors.flag import Flag, Settings
 from waste_assets.detectors.registry import detect, detectors
 from waste_assets.detectors.wording import path_of, subject
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.several_days import on_several_days
 from waste_assets.lake.tables import (
     FAILED_CALLS,
     FLAG_TABLES,
@@ -60,11 +60,17 @@ _BYTES_PER_RESPONSE = 8_000
 
 @dataclass(frozen=True)
 class Active:
-    """On which days each session is active, and what each day's turns were made from."""
+    """On which days sessions are active, and what each day's turns were made from.
 
-    sessions: dict[date, list[str]]
+    Most sessions are of one day alone. Nothing is kept of them: the footer of its turns names
+    the sessions of a day.
+    """
+
+    lake: Lake
     versions: dict[date, str]
     rows: dict[date, int]
+    #: The days of each session that has several, in order.
+    spans: dict[str, list[date]]
 
     @classmethod
     def of(cls, lake: Lake) -> Active:
@@ -73,35 +79,42 @@ class Active:
         # A day whose file is damaged, or of the first versions, is as one that has not been built.
         found = {day: notes for day, notes in noted.items() if footers.SESSIONS in notes}
         return cls(
-            {day: json.loads(notes[footers.SESSIONS]) for day, notes in found.items()},
+            lake,
             {day: notes[footers.INPUTS] for day, notes in found.items()},
             {day: int(notes[footers.RESPONSES]) for day, notes in found.items()},
+            on_several_days(list(found), lambda day: _sessions(found[day])),
         )
+
+    def sessions(self, day: date) -> list[str]:
+        """The sessions of a day, in order; none where it has not been built."""
+        return _sessions(self.lake.notes(PARSED_TURNS, day)) if day in self.versions else []
 
     def related(self, days: Iterable[date]) -> dict[date, set[date]]:
         """For each of these days all days of its sessions."""
-        spans: dict[str, list[date]] = defaultdict(list)
-        for day, names in self.sessions.items():
-            for name in names:
-                spans[name].append(day)
-        return {
-            day: {day}.union(*(spans[name] for name in self.sessions.get(day, ()))) for day in days
-        }
+        found = {day: {day} for day in days}
+        for span in self.spans.values():
+            for day in span:
+                if day in found:
+                    found[day].update(span)
+        return found
 
     def days_of(self, sessions: Set[str]) -> set[date]:
         """The days on which one of these sessions is active."""
-        return {day for day, names in self.sessions.items() if not sessions.isdisjoint(names)}
+        return {day for day in self.versions if not sessions.isdisjoint(self.sessions(day))}
 
     def following(self, days: Set[date]) -> set[date]:
         """The other days whose flags are made from the turns of these, among others."""
-        names = {name for day in days for name in self.sessions.get(day, ())}
-        return self.days_of(names) - days
+        return set().union(*self.related(days & self.versions.keys()).values()) - days
 
     def inputs(self, day: date, related: Iterable[date], settings: Settings) -> str:
         """Identity of everything that a day's rows are made from."""
         versions = [(other.isoformat(), self.versions[other]) for other in sorted(related)]
         told = json.dumps([versions, rules(), astuple(settings)])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _sessions(notes: Mapping[str, str]) -> list[str]:
+    return json.loads(notes.get(footers.SESSIONS, "[]"))  # type: ignore[no-any-return]
 
 
 @cache
@@ -117,10 +130,10 @@ def rules() -> str:
 
 def stale_days(lake: Lake, active: Active, settings: Settings) -> set[date]:
     """Days whose flags were not made from the turns as they are, by these rules."""
-    related = active.related(active.sessions)
+    related = active.related(active.versions)
     return {
         day
-        for day in active.sessions
+        for day in active.versions
         if lake.notes(TOKEN_LEDGER, day).get(_INPUTS) != active.inputs(day, related[day], settings)
     }
 
@@ -138,13 +151,23 @@ def build(
         OSError, duckdb.Error: the lake cannot be read or written.
     """
     active = Active.of(lake)
-    wanted = [day for day in sorted(set(days)) if day in active.sessions]
+    wanted = [day for day in sorted(set(days)) if day in active.versions]
     related = active.related(wanted)
     inputs = {day: active.inputs(day, related[day], settings) for day in wanted}
     batches = list(_batches(wanted, active.rows, related))
     counted = [sum(active.rows[day] for day in b) * _BYTES_PER_RESPONSE for b in batches]
-    function = partial(_build_batch, lake, active.sessions, related, inputs, settings)
-    processes.each(function, batches, counted, watch("Finding waste", sum(counted)))
+    # Each is told of its own days alone.
+    tasks = [
+        _Batch(
+            batch,
+            sorted(set().union(*(related[day] for day in batch))),
+            sorted(set().union(*(active.sessions(day) for day in batch))),
+            {day: inputs[day] for day in batch},
+        )
+        for batch in batches
+    ]
+    function = partial(_build_batch, lake, settings)
+    processes.each(function, tasks, counted, watch("Finding waste", sum(counted)))
 
 
 def _batches(
@@ -165,27 +188,28 @@ def _batches(
         yield batch
 
 
-def _build_batch(
-    lake: Lake,
-    active: dict[date, list[str]],
-    related: dict[date, set[date]],
-    inputs: dict[date, str],
-    settings: Settings,
-    days: list[date],
-) -> None:
+@dataclass(frozen=True)
+class _Batch:
+    """Days that are built together: with all days of their sessions, these, and their inputs."""
+
+    days: list[date]
+    near: list[date]
+    sessions: list[str]
+    inputs: dict[date, str]
+
+
+def _build_batch(lake: Lake, settings: Settings, batch: _Batch) -> None:
     """Build some days together and write each of them."""
-    near = sorted(set().union(*(related[day] for day in days)))
-    wanted = sorted(set().union(*(active[day] for day in days)))
-    rows = {table: Rows(table, days) for table in FLAG_TABLES}
+    rows = {table: Rows(table, batch.days) for table in FLAG_TABLES}
     # A session is a hundred thousand objects that hold one another, and is released by hand.
     with at_rest():
-        for session in sessions(lake, near, wanted):
+        for session in sessions(lake, batch.near, batch.sessions):
             _add(session, settings, rows)
             session.release()
     # The ledger comes last: its notes say that a day is done.
     for table in sorted(FLAG_TABLES, key=lambda table: table is TOKEN_LEDGER):
         for day, part in rows[table].parts():
-            lake.write(table, day, part, {_INPUTS: inputs[day]})
+            lake.write(table, day, part, {_INPUTS: batch.inputs[day]})
 
 
 def _add(session: Session, settings: Settings, rows: dict[Table, Rows]) -> None:

@@ -59,11 +59,11 @@ _WORDS = 300
 
 def stale_days(lake: Lake, active: Active, labelling: Labelling) -> set[date]:
     """Days whose labels were not made from the flags as they are, or from other answers."""
-    related = active.related(active.sessions)
+    related = active.related(active.versions)
     bench, answers = labelling.bench, labelling.answers
     version = answers.version()
     stale = set()
-    for day in active.sessions:
+    for day in active.versions:
         notes = lake.notes(HAIKU_LABELS, day)
         is_same = notes.get(_INPUTS) == _inputs(lake, active, day, related[day], bench)
         # Where something was answered, its own questions say whether it concerns this day.
@@ -94,7 +94,7 @@ def gathered(
         OSError, duckdb.Error, pa.ArrowException: the lake cannot be read.
     """
     active = Active.of(lake)
-    wanted = [day for day in sorted(set(days)) if day in active.sessions]
+    wanted = [day for day in sorted(set(days)) if day in active.versions]
     related = active.related(wanted)
     batches = list(_batches(wanted, active.rows))
     find = partial(_found, lake, settings, audit_per_stratum, with_questions)
@@ -223,7 +223,7 @@ def _keys_by_day(found: Subjects, active: Active, bench: Bench) -> dict[date, se
         if subject.question is not None:
             keys[subject.day].add(subject.question.key(bench.judge))
     for day in found.days:
-        for session in active.sessions[day]:
+        for session in active.sessions(day):
             for question in found.flags.get(session, {}).values():
                 if question is not None:
                     keys[day].add(question.key(bench.judge))

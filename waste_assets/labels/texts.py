@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import RAW_SESSIONS
-from waste_assets.transcripts import archive
+from waste_assets.transcripts import day_contents
 from waste_assets.transcripts.decode import Quarantined, decode
 
 
@@ -46,7 +46,7 @@ def texts(lake: Lake, wanted: Mapping[date, Iterable[Place]]) -> dict[Place, str
             by_day[day - timedelta(days=1)].add(place)
     said: dict[Place, str] = {}
     for day in sorted(by_day):
-        held = archive.contents(lake, day).held
+        held = day_contents.contents(lake, day).held
         places = {place for place in by_day[day] if place.transcript in held and place not in said}
         if places:
             said |= _read(str(lake.part(RAW_SESSIONS, day)), places)

@@ -3,11 +3,13 @@ to import and which the processes that read files have no use for."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CatalogEntry:
     """What one source file held when it had this size and modification time."""
 
@@ -25,6 +27,20 @@ class CatalogEntry:
     def session(self) -> str:
         """The session's part of the transcript's name."""
         return session_of(self.transcript)
+
+
+def row_of(entry: CatalogEntry) -> tuple[Any, ...]:
+    """The entry as a row of the database."""
+    days = {day.isoformat(): digest for day, digest in sorted(entry.days.items())}
+    return (
+        entry.path,
+        entry.transcript,
+        entry.size,
+        entry.mtime_ns,
+        entry.lines,
+        entry.pending_bytes,
+        json.dumps(days),
+    )
 
 
 def session_of(transcript: str) -> str:

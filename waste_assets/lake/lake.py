@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from waste_assets.faults import Fault
+from waste_assets.lake.kept_notes import kept_notes
 from waste_assets.lake.tables import RAW_SESSIONS, Table
 from waste_assets.lake.whole import write_whole
 
@@ -41,7 +41,10 @@ class Lake:
 
     def part(self, table: Table, day: date) -> Path:
         """The file that holds (or would hold) one day of a table."""
-        return self.root / table.name / f"day={day.isoformat()}" / "part.parquet"
+        return self._place(table.name, day)
+
+    def _place(self, table: str, day: date) -> Path:
+        return self.root / table / f"day={day.isoformat()}" / "part.parquet"
 
     def days(self, table: Table) -> list[date]:
         """The days that the table holds, in order."""
@@ -97,10 +100,15 @@ class Lake:
 
     def notes(self, table: Table, day: date) -> dict[str, str]:
         """What the writer noted in the partition's footer; empty where there is no partition."""
-        path = self.part(table, day)
+        path, kept = self.part(table, day), kept_notes(self.root)
+        # Before it is read: of one that takes its place meanwhile nothing is known then.
+        version = _version(path)
+        if not version:
+            return {}
+        if (known := kept.of(table.name, day, version)) is not None:
+            return known
         try:
-            stat = path.stat()
-            return dict(_footer(str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+            notes = footer_notes(pq.read_metadata(path))
         except FileNotFoundError:
             return {}
         except pa.ArrowException as error:
@@ -108,6 +116,12 @@ class Lake:
                 raise _unusable(path, "it is damaged") from error
             # As if it were not there: it is made again.
             return {}
+        kept.add(table.name, day, version, notes)
+        return dict(notes)
+
+    def keep_notes(self) -> None:
+        """Let no process open the footers again that this one has looked at."""
+        kept_notes(self.root).write(lambda name, day: _version(self._place(name, day)))
 
     def stamps(self, table: Table) -> dict[date, str]:
         """Of each day that the table holds, which file that is: another partition, another stamp.
@@ -127,11 +141,7 @@ class Lake:
 
         Empty where there is none.
         """
-        try:
-            found = self.part(table, day).stat()
-        except FileNotFoundError:
-            return ""
-        return f"{found.st_ino}/{found.st_mtime_ns}/{found.st_size}"
+        return _version(self.part(table, day))
 
     def exists(self) -> bool:
         """Whether anything has ever been written here."""
@@ -182,6 +192,7 @@ class Lake:
 
     def drop_copies(self, table: Table, day: date) -> None:
         """Let nothing stay on this machine of what stood in the partition's place before."""
+        kept_notes(self.root).drop()
 
     @contextlib.contextmanager
     def lock(self, table: Table, first: date, last: date) -> Iterator[None]:
@@ -196,6 +207,14 @@ class Lake:
         with (self.root / f".{table.name}.lock").open("w") as handle:
             fcntl.lockf(handle, fcntl.LOCK_EX, length, start)
             yield
+
+
+def _version(path: Path) -> str:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ""
+    return f"{found.st_ino}/{found.st_mtime_ns}/{found.st_size}"
 
 
 class Unusable(Fault):
@@ -221,12 +240,6 @@ def _unusable(path: Path, why: str) -> Unusable:
     else:
         remedy = "delete it, and run the audit again, which makes it anew"
     return Unusable(f"{path} cannot be used, {why}: {remedy}.")
-
-
-@lru_cache(maxsize=8_192)
-def _footer(path: str, _inode: int, _size: int, _mtime_ns: int) -> dict[str, str]:
-    """The notes in a footer. An audit asks for them at every stage; most stay as they are."""
-    return footer_notes(pq.read_metadata(path))
 
 
 def footer_notes(footer: pq.FileMetaData) -> dict[str, str]:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from waste_assets.faults import Fault
-from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.catalog import CatalogEntry, row_of
 from waste_assets.lake.disk import DiskFault, blamed
+from waste_assets.lake.known_files import CHUNK, KnownFiles
 from waste_assets.lake.place import STATE
 from waste_assets.lake.tables import SCHEMA_VERSION
 from waste_assets.lake.whole import write_whole
@@ -53,7 +53,7 @@ _sent_alerts = sa.Table(
     sa.Column("period", sa.Text, primary_key=True),
     sa.Column("sent_at", sa.Text, nullable=False),
 )
-#: Columns in the order of the fields of `CatalogEntry`.
+#: Columns in the order of `row_of`, which is that of the fields of `CatalogEntry`.
 _CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 #: A lock of Postgres, by name; it goes with the transaction, and so with the process.
 _LOCK_UNTIL_COMMIT = sa.text("SELECT pg_advisory_xact_lock(hashtext('waste_assets/' || :name))")
@@ -181,42 +181,22 @@ class State:
         """For what keeps tables of its own in this database."""
         return self._engine
 
-    def catalog(self) -> dict[str, CatalogEntry]:
-        """What is known of the source files, by path."""
+    def catalog(self) -> KnownFiles:
+        """What is known of the source files."""
+        return KnownFiles(self._chunks())
+
+    def _chunks(self) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of the catalog, so many at once that it matters little what each takes."""
         columns = _source_files.columns
         query = sa.select(*(columns[name] for name in _CATALOG))
-        day_of = cache(date.fromisoformat)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return {
-            path: CatalogEntry(
-                path,
-                transcript,
-                size,
-                mtime_ns,
-                lines,
-                pending_bytes,
-                {day_of(day): digest for day, digest in json.loads(days).items()},
-            )
-            for path, transcript, size, mtime_ns, lines, pending_bytes, days in rows
-        }
+        with self._engine.connect().execution_options(yield_per=CHUNK) as connection:
+            for rows in connection.execute(query).partitions():
+                yield [tuple(row) for row in rows]
 
     def remember(self, entries: Iterable[CatalogEntry]) -> None:
         """Record what source files hold; replaces what was known of the same paths."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        rows = [
-            {
-                "path": entry.path,
-                "transcript": entry.transcript,
-                "size": entry.size,
-                "mtime_ns": entry.mtime_ns,
-                "lines": entry.lines,
-                "pending_bytes": entry.pending_bytes,
-                "days": json.dumps({d.isoformat(): v for d, v in sorted(entry.days.items())}),
-                "read_at": now,
-            }
-            for entry in entries
-        ]
+        rows = [dict(zip(_CATALOG, row_of(e), strict=True)) | {"read_at": now} for e in entries]
         if not rows:
             return
         with self._engine.begin() as connection:
@@ -225,7 +205,10 @@ class State:
     def forget_files(self, is_gone: Callable[[str, Iterable[date]], bool]) -> None:
         """Forget the source files of which this is true, by their transcript and their days."""
         paths = [
-            entry.path for entry in self.catalog().values() if is_gone(entry.transcript, entry.days)
+            path
+            for chunk in self._chunks()
+            for path, transcript, *_, days in chunk
+            if is_gone(transcript, map(date.fromisoformat, json.loads(days)))
         ]
         with self._engine.begin() as connection:
             if self.is_sqlite:

@@ -57,7 +57,8 @@ from waste_assets.mart.tables import (
     SESSION_OWNERS,
     WHOLE_TABLES,
 )
-from waste_assets.transcripts import archive
+from waste_assets.transcripts.day_contents import Owner, owners_identity
+from waste_assets.transcripts.day_contents import owners as session_owners
 
 #: What the tables by day are filled with from the lake itself.
 _BY_DAY = ("rules_flags", "judged_flags", "judged_ledger", "haiku_labels")
@@ -84,7 +85,7 @@ def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
     }
     told = hashlib.sha256(json.dumps(notes, sort_keys=True).encode())
     # Whose a session is may become known though no line of it changes.
-    told.update(json.dumps(archive.owners(lake), sort_keys=True).encode())
+    told.update(owners_identity(lake).encode())
     told.update(beside.identity.encode())
     for package in _CODE:
         told.update(_code(package))
@@ -225,7 +226,7 @@ def _build(
         if base is None:
             con.execute("; ".join(part for table in MART_TABLES for part in _definition(table)))
         _tables_of_days(con, cut, date.min if names_changed else cut)
-        _tables_of_all(con, beside, archive.owners(lake))
+        _tables_of_all(con, beside, session_owners(lake))
         con.commit()
         for table in MART_TABLES:
             _export(con, table, place / f"{table.name}.parquet", told)
@@ -243,7 +244,7 @@ def _tables_of_days(con: duckdb.DuckDBPyConnection, cut: date, cut_clusters: dat
 
 
 def _tables_of_all(
-    con: duckdb.DuckDBPyConnection, beside: Beside, owners: Mapping[str, archive.Owner]
+    con: duckdb.DuckDBPyConnection, beside: Beside, owners: Mapping[str, Owner]
 ) -> None:
     """Write what tells of all days together."""
     for table in WHOLE_TABLES:
@@ -305,7 +306,7 @@ def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[s
         con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
 
 
-def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive.Owner]) -> None:
+def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, Owner]) -> None:
     """Of the sessions that have used anything."""
     rows = [(session, *owner) for session, owner in sorted(owners.items())]
     con.execute(

@@ -1,11 +1,35 @@
 """The source directories as a Dagster resource. They are opened read-only, always."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import dagster as dg
 
 from waste_assets.lake.lake import Lake
-from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import check_roots, discover
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source
+
+#: The files of sources, and what could not be looked at, that this process has just listed.
+_listed: dict[tuple[str, ...], tuple[Listing, list[tuple[str, str]]]] = {}
+
+
+@contextmanager
+def listed_already(
+    roots: Iterable[Path | str], files: Listing, unlisted: list[tuple[str, str]]
+) -> Iterator[None]:
+    """While a run in this process is at work, believe that the sources hold these files.
+
+    What changes meanwhile is for the next plan, as it is for a run that has listed them itself.
+    """
+    key = tuple(map(str, roots))
+    _listed[key] = files, unlisted
+    try:
+        yield
+    finally:
+        del _listed[key]
 
 
 class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
@@ -13,9 +37,10 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
 
     roots: list[str]
 
-    def files(self, lake: Lake) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+    def files(self, lake: Lake) -> tuple[Listing, list[tuple[str, str]]]:
         """The files to archive into a lake, and (path, reason) of what could not be looked at."""
-        found, unlisted = discover(self.existing())
+        known = _listed.get(tuple(self.roots))
+        found, unlisted = known or discover(self.existing())
         return Forgotten.of(lake).without(found), unlisted
 
     def existing(self) -> list[Source]:

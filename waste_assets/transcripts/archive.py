@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import time
 from array import array
@@ -23,21 +22,23 @@ import pyarrow.parquet as pq
 
 from waste_assets.collector import at_rest
 from waste_assets.lake.catalog import CatalogEntry, session_of
+from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.lake import Lake, Overtaken, PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.processes import Processes
 from waste_assets.transcripts.bucket import read_ahead
+from waste_assets.transcripts.changes import Changes
+from waste_assets.transcripts.day_contents import DayContents, Owner, contents, notes_of
 from waste_assets.transcripts.days import FIRST_DAY, Calendar
-from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.lines import (
     Piece,
     Reading,
     Unreadable,
-    is_settled,
     read_pieces,
     read_whole,
 )
+from waste_assets.transcripts.listing import Listing, SourceFile
 from waste_assets.transcripts.portions import Portion, Span, about, portions
 
 if TYPE_CHECKING:
@@ -51,33 +52,6 @@ _TRIES = 8
 #: Row groups that may wait for the writing thread.
 _WAITING_GROUPS = 2
 _COMMON = ("transcript", "kind", "project", "path")
-_VERSION, _HELD, _SEEN, _COUNTS = "waste.version", "waste.held", "waste.seen", "waste.counts"
-_OWNERS = "waste.owners"
-
-
-#: Whose, and of which host; empty where one is not known.
-Owner = tuple[str, str]
-
-
-@dataclass
-class DayContents:
-    """What a day of the archive holds, as its footer says."""
-
-    #: Identity of the rows: equal rows, equal version. Empty where there is no partition.
-    version: str = ""
-    #: Digest of what is held of each transcript.
-    held: dict[str, str] = field(default_factory=dict)
-    #: Digests of files whose lines are all held, where they differ from what is held.
-    seen: dict[str, list[str]] = field(default_factory=dict)
-    lines: int = 0
-    files: int = 0
-    bytes: int = 0
-    #: Owner and host of the sessions that lines were archived of, where they are known.
-    owners: dict[str, Owner] = field(default_factory=dict)
-
-    def covers(self, transcript: str, digest: str) -> bool:
-        """Whether a file with these lines has nothing that is not held."""
-        return self.held.get(transcript) == digest or digest in self.seen.get(transcript, ())
 
 
 @dataclass
@@ -89,8 +63,6 @@ class ArchiveReport:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     #: Days that changed.
     changed: set[date] = field(default_factory=set)
-    #: What each day of the update holds afterwards.
-    contents: dict[date, DayContents] = field(default_factory=dict)
     #: What the files that were read hold, by path.
     entries: dict[str, CatalogEntry] = field(default_factory=dict)
 
@@ -127,80 +99,10 @@ class Follower(Protocol):
 Follow = Callable[[Lake, date], Follower]
 
 
-def contents(lake: Lake, day: date) -> DayContents:
-    """What a day of the archive holds."""
-    notes = lake.notes(RAW_SESSIONS, day)
-    if _VERSION not in notes:
-        return DayContents()
-    counts = json.loads(notes[_COUNTS])
-    return DayContents(
-        notes[_VERSION],
-        json.loads(notes[_HELD]),
-        json.loads(notes[_SEEN]),
-        **counts,
-        owners=_owners(notes),
-    )
-
-
-def notes_of(told: DayContents) -> dict[str, str]:
-    """What the footer says of these contents; their version is set."""
-    held = json.dumps(told.held, sort_keys=True)
-    told.version = hashlib.sha256(held.encode()).hexdigest()[:16]
-    counts = {name: getattr(told, name) for name in ("lines", "files", "bytes")}
-    return {
-        _VERSION: told.version,
-        _HELD: held,
-        _SEEN: json.dumps(told.seen, sort_keys=True),
-        _COUNTS: json.dumps(counts),
-        _OWNERS: _listed_owners(told.owners),
-    }
-
-
-def owners(lake: Lake) -> dict[str, Owner]:
-    """Whose each session is, and of which host: as the first day says on which it is known."""
-    found: dict[str, Owner] = {}
-    for day in lake.days(RAW_SESSIONS):
-        found = _owners(lake.notes(RAW_SESSIONS, day)) | found
-    return found
-
-
-def _owners(notes: Mapping[str, str]) -> dict[str, Owner]:
-    told = json.loads(notes.get(_OWNERS, "[]"))
-    return {session: (owner, host) for owner, host, sessions in told for session in sessions}
-
-
-def changed_files(files: Iterable[SourceFile], catalog: dict[str, CatalogEntry]) -> set[str]:
-    """Paths of the files that are not as the catalog knows them, or whose end has settled."""
-    changed = set()
-    for file in files:
-        entry = catalog.get(file.path)
-        if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
-            changed.add(file.path)
-        elif entry.pending_bytes and is_settled(file.mtime_ns / 1e9):
-            # Its last line was still being written, and now will not be finished.
-            changed.add(file.path)
-    return changed
-
-
-def stale_days(
-    files: Iterable[SourceFile], catalog: dict[str, CatalogEntry], held: dict[date, DayContents]
-) -> set[date]:
-    """Days of which some known file holds lines that the archive does not."""
-    stale = set()
-    for file in files:
-        entry = catalog.get(file.path)
-        if entry is None:
-            continue
-        for day, digest in entry.days.items():
-            if day not in held or not held[day].covers(entry.transcript, digest):
-                stale.add(day)
-    return stale
-
-
 def update(
     lake: Lake,
     state: State,
-    files: list[SourceFile],
+    files: Listing,
     first: date,
     last: date,
     calendar: Calendar,
@@ -236,36 +138,47 @@ def update(
         first = max(first, forgotten.before or first)
         if first > last:
             return ArchiveReport(files=len(files))
-        catalog = state.catalog()
         spans: dict[str, Span] = {}
         if is_slice:
-            changed = changed_files(files, catalog)
-            files, spans = about(files, changed, catalog, first, last, calendar)
+            files, spans = about(files, state.catalog(), first, last, calendar)
+        wanted, known = _wanted(lake, state, files, first, last)
         ahead = ArchiveReport()
-        if processes is not None:
-            update = _Update(lake, catalog, first, last, calendar, follow)
-            wanted = update.wanted(files)
-            changed = changed_files(wanted, catalog)
-            parts = portions(wanted, changed, catalog, first, last, calendar)
-            if len(parts) > 1:
-                ahead = _update_portions(
-                    lake, catalog, parts, calendar, processes, follow, progress
-                )
-                state.remember(ahead.entries.values())
-                catalog |= ahead.entries
-        # All of it, or what nobody could know of before the files were read.
+        parts = portions(wanted, known, first, last, calendar) if processes else []
+        if processes is not None and len(parts) > 1:
+            ahead = _update_portions(
+                lake, state, known, parts, calendar, processes, follow, progress
+            )
+            # What nobody could know of before the files were read.
+            wanted, known = _wanted(lake, state, files, first, last)
+        begins = known.begins(_beside(wanted))
         report = _unless_overtaken(
-            lambda: _Update(lake, catalog, first, last, calendar, follow, progress, opened).run(
-                files
+            lambda: _Update(lake, begins, first, last, calendar, follow, progress, opened).run(
+                wanted
             )
         )
         state.remember(report.entries.values())
+    report.files = len(files)
     report.entries = ahead.entries | report.entries
     report.changed |= ahead.changed
     if is_slice:
         for day, strays in sorted(_strays(report.entries, spans, calendar).items()):
             report.changed |= _archive_strays(lake, state, files, strays, day, calendar, follow)
     return report
+
+
+def _wanted(
+    lake: Lake, state: State, files: Listing, first: date, last: date
+) -> tuple[Listing, KnownFiles]:
+    """The files that have changed, or that hold lines of these days that the archive lacks; and
+    what is known of all."""
+    known = state.catalog()
+    changes = Changes(files, known)
+    return files.chosen(changes.changed | changes.lacking(lake, first, last)), known
+
+
+def _beside(files: Iterable[SourceFile]) -> set[str]:
+    """The sessions of what stands beside a transcript: it is of the day on which they began."""
+    return {file.session for file in files if not file.is_lines}
 
 
 def _strays(
@@ -275,7 +188,8 @@ def _strays(
     today = calendar.day_at(datetime.now(UTC))
     found: dict[date, set[str]] = defaultdict(set)
     for path, entry in entries.items():
-        begin, end = spans[path]
+        # Of a file that has not changed every day was known.
+        begin, end = spans.get(path, (date.min, date.max))
         for day in entry.days:
             if not begin <= day <= end and FIRST_DAY <= day <= today:
                 found[day].add(path)
@@ -285,7 +199,7 @@ def _strays(
 def _archive_strays(
     lake: Lake,
     state: State,
-    files: list[SourceFile],
+    files: Listing,
     paths: set[str],
     day: date,
     calendar: Calendar,
@@ -294,18 +208,19 @@ def _archive_strays(
     """Bring one more day up to date with some files; returns it where it changed."""
     # Copies of a transcript are merged, so they are read together.
     names = {file.transcript for file in files if file.path in paths}
-    chosen = [file for file in files if file.transcript in names]
+    chosen = files.chosen(file.transcript in names for file in files)
     with lake.lock(RAW_SESSIONS, day, day):
-        catalog = state.catalog()
+        begins = state.catalog().begins(_beside(chosen))
         report = _unless_overtaken(
-            lambda: _Update(lake, catalog, day, day, calendar, follow).run(chosen)
+            lambda: _Update(lake, begins, day, day, calendar, follow).run(chosen)
         )
     return report.changed
 
 
 def _update_portions(
     lake: Lake,
-    catalog: dict[str, CatalogEntry],
+    state: State,
+    known: KnownFiles,
     parts: list[Portion],
     calendar: Calendar,
     processes: Processes,
@@ -313,16 +228,13 @@ def _update_portions(
     progress: Callable[[int], None],
 ) -> ArchiveReport:
     """Each portion of days by itself, as many at once as there are processes."""
-    tasks = []
-    for part in parts:
-        sessions = {file.session for file in part.files}
-        known = {path: e for path, e in catalog.items() if e.session in sessions}
-        tasks.append((part, known))
+    tasks = [(part, known.begins(_beside(part.files))) for part in parts]
     work = partial(_update_portion, lake, calendar.zone.key, follow)
     whole = ArchiveReport()
     for report in processes.each(work, tasks, [part.bytes for part in parts], progress):
         whole.entries |= report.entries
         whole.changed |= report.changed
+    state.remember(whole.entries.values())
     return whole
 
 
@@ -330,16 +242,12 @@ def _update_portion(
     lake: Lake,
     zone: str,
     follow: Follow | None,
-    task: tuple[Portion, dict[str, CatalogEntry]],
+    task: tuple[Portion, dict[str, date]],
 ) -> ArchiveReport:
-    part, catalog = task
-    report = _unless_overtaken(
-        lambda: _Update(lake, catalog, part.first, part.last, Calendar(zone), follow).run(
-            part.files
-        )
+    part, begins = task
+    return _unless_overtaken(
+        lambda: _Update(lake, begins, part.first, part.last, Calendar(zone), follow).run(part.files)
     )
-    report.contents.clear()  # long, and to be had from the footers
-    return report
 
 
 def _unless_overtaken(update: Callable[[], ArchiveReport]) -> ArchiveReport:
@@ -369,7 +277,7 @@ class _Update:
     def __init__(
         self,
         lake: Lake,
-        catalog: dict[str, CatalogEntry],
+        begins: Mapping[str, date],
         first: date,
         last: date,
         calendar: Calendar,
@@ -377,7 +285,7 @@ class _Update:
         progress: Callable[[int], None] = lambda bytes_done: None,
         opened: Callable[[str], None] = lambda path: None,
     ) -> None:
-        self._lake, self._catalog, self._calendar = lake, catalog, calendar
+        self._lake, self._calendar = lake, calendar
         self._first, self._last = first, last
         self._follow, self._progress, self._opened = follow, progress, opened
         self._report = ArchiveReport()
@@ -385,27 +293,19 @@ class _Update:
         held = [day for day in lake.days(RAW_SESSIONS) if first <= day <= last]
         #: Which versions of the days all this is made from.
         self._identities = {day: lake.identity(RAW_SESSIONS, day) for day in held}
-        self._contents = {day: contents(lake, day) for day in held}
+        self._contents: dict[date, DayContents] = {}
         self._writers: dict[date, _DayWriter] = {}
-        self._session_days: dict[str, date] = {}
+        #: When each session began, as far as is known.
+        self._session_days = dict(begins)
 
-    def wanted(self, files: list[SourceFile]) -> list[SourceFile]:
-        """The files that have changed, or that hold lines of these days that the archive lacks."""
-        changed = changed_files(files, self._catalog)
-        return [f for f in files if f.path in changed or self._lacks(self._catalog[f.path])]
-
-    def run(self, files: list[SourceFile]) -> ArchiveReport:
-        """Read what is wanted of the files, and write the days."""
+    def run(self, files: Listing) -> ArchiveReport:
+        """Read the files, and write the days."""
         self._report.files = len(files)
-        for entry in self._catalog.values():
-            if entry.days:
-                self._note_session(entry.transcript, min(entry.days))
-        wanted = self.wanted(files)
         # Rows under way are many and never lead back to themselves.
-        ahead = read_ahead((file.path, file.size) for file in wanted)
+        ahead = read_ahead((file.path, file.size) for file in files)
         with at_rest(), ahead, _Background() as pool:
             try:
-                for transcript, group in groupby(wanted, key=lambda file: file.transcript):
+                for transcript, group in groupby(files, key=lambda file: file.transcript):
                     for entry in self._transcript(transcript, list(group), pool):
                         self._report.entries[entry.path] = entry
                 for writer in self._writers.values():
@@ -414,7 +314,6 @@ class _Update:
                 for day, writer in sorted(self._writers.items()):
                     if writer.commit():
                         self._report.changed.add(day)
-                    self._contents[day] = writer.contents
             except BaseException as error:
                 if isinstance(error, Overtaken):
                     error.done = self._report.changed
@@ -422,15 +321,13 @@ class _Update:
                 for writer in self._writers.values():
                     writer.discard()
                 raise
-        self._report.contents = self._contents
         return self._report
 
-    def _lacks(self, entry: CatalogEntry) -> bool:
-        return any(
-            self._first <= day <= self._last
-            and not self._contents.get(day, DayContents()).covers(entry.transcript, digest)
-            for day, digest in entry.days.items()
-        )
+    def _known(self, day: date) -> DayContents:
+        """What a day held before."""
+        if day not in self._contents:
+            self._contents[day] = contents(self._lake, day)
+        return self._contents[day]
 
     def _transcript(
         self, transcript: str, files: list[SourceFile], pool: _Background
@@ -447,8 +344,7 @@ class _Update:
                     if not self._first <= piece.day <= self._last:
                         continue
                     project = reading.project
-                    known = self._contents.get(piece.day)
-                    merged = len(files) > 1 or (known is not None and transcript in known.held)
+                    merged = len(files) > 1 or transcript in self._known(piece.day).held
                     # Lines of forgotten sessions count as read, and go nowhere.
                     for rest in piece.without(self._forgotten.of_lines(piece.sessions)):
                         if merged:
@@ -481,7 +377,7 @@ class _Update:
                 found,
             )
         for day, pieces in held.items():
-            known = self._contents.get(day, DayContents())
+            known = self._known(day)
             if not all(known.covers(transcript, digest) for digest in digests[day]):
                 writer = self._writer(day, pool)
                 writer.merge(transcript, pieces, digests[day])
@@ -511,7 +407,7 @@ class _Update:
 
     def _writer(self, day: date, pool: _Background) -> _DayWriter:
         if day not in self._writers:
-            known = self._contents.get(day, DayContents())
+            known = self._known(day)
             follower = self._follow(self._lake, day) if self._follow else None
             identity = self._identities.get(day, "")
             if self._lake.identity(RAW_SESSIONS, day) != identity:
@@ -776,14 +672,6 @@ class _OldRows:
                 return False
             self._rest = self._file.read_row_group(group).cast(RAW_SESSIONS.schema)
         return True
-
-
-def _listed_owners(owners: dict[str, Owner]) -> str:
-    """Each owner and host once, with its sessions."""
-    listed: dict[Owner, list[str]] = defaultdict(list)
-    for session in sorted(owners):
-        listed[owners[session]].append(session)
-    return json.dumps([[*owner, sessions] for owner, sessions in sorted(listed.items())])
 
 
 def _union(old: pa.Table, new: pa.Table) -> pa.Table:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from waste_assets.transcripts import bucket
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source, SourceError
 
 _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -19,28 +19,6 @@ _STANDARD = re.compile(rf"(?:^|/)({_SESSION}(?:\.jsonl|/.+)|agent-[^/]+\.(?:json
 _BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
 #: In the year 2262.
 _LAST_NS = (1 << 63) - 1
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file of a source directory, as its directory entry describes it."""
-
-    path: str
-    #: The same for every copy of a file that Claude Code named, under whatever directory.
-    transcript: str
-    is_lines: bool
-    size: int
-    #: Of an object of a bucket: the second in which it was put, and below it a number that
-    #: another content does not have.
-    mtime_ns: int
-    #: Whose it is, and of which machine; empty where nobody knows.
-    owner: str = ""
-    host: str = ""
-
-    @property
-    def session(self) -> str:
-        """The session's part of the transcript's name."""
-        return self.transcript.split("/", 1)[0].removesuffix(".jsonl")
 
 
 def default_roots(environ: Mapping[str, str], home: Path) -> list[Path]:
@@ -81,44 +59,38 @@ def check_roots(roots: Iterable[Path | str]) -> list[Source]:
     return checked
 
 
-def discover(
-    roots: Iterable[Path | str | Source],
-) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+def discover(roots: Iterable[Path | str | Source]) -> tuple[Listing, list[tuple[str, str]]]:
     """Every file worth archiving below the roots, by transcript, and what could not be listed.
 
     A root is a Claude config directory, its `projects` directory, or any directory with
     transcripts in it. The second list holds (path, reason) of directories and files that could
     not be looked at: they are reported, never fatal.
     """
-    found: dict[str, SourceFile] = {}
-    unreadable: list[tuple[str, str]] = []
+    found = _Found()
     for source in _sources(roots):
         if source.is_bucket:
+            found.begin(source, "")
             for file in bucket.files(source):
-                if taken := _named(file.path, file.relative, file.size, file.mtime_ns, source):
-                    found[file.path] = taken
+                found.add(file.path, file.relative, file.size, file.mtime_ns)
             continue
         root = Path(source.root)
         start = root / "projects" if (root / "projects").is_dir() else root
+        found.begin(source, str(start))
         # Links to directories are not followed: below the start only files may be links.
-        real_start = os.path.realpath(start)
-        for entry, relative in _walk(str(start), "", unreadable):
-            _take(entry, relative, real_start, found, unreadable, source)
-    return sorted(found.values(), key=lambda f: (f.transcript, f.path)), unreadable
+        for entry, relative in _walk(str(start), "", found.unreadable):
+            found.take(entry, relative)
+    return found.listing(), found.unreadable
 
 
-def of_session(transcript: Path) -> list[SourceFile]:
+def of_session(transcript: Path) -> Listing:
     """A transcript, and what Claude Code keeps beside it: as `discover` finds them.
 
     Raises:
         SourceError: there is no such file.
     """
     # projects/<directory of the project>/<session>.jsonl
-    start = transcript.parent.parent
-    found: dict[str, SourceFile] = {}
-    unreadable: list[tuple[str, str]] = []
-    real_start = os.path.realpath(start)
-    source = Source(str(start)).named()
+    start, found = str(transcript.parent.parent), _Found()
+    found.begin(Source(start).named(), start)
     try:
         with os.scandir(transcript.parent) as entries:
             mine = [e for e in entries if e.name in (transcript.name, transcript.stem)]
@@ -129,45 +101,74 @@ def of_session(transcript: Path) -> list[SourceFile]:
     for entry in mine:
         relative = f"{transcript.parent.name}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            for inner, place in _walk(entry.path, f"{relative}/", unreadable):
-                _take(inner, place, real_start, found, unreadable, source)
+            for inner, place in _walk(entry.path, f"{relative}/", found.unreadable):
+                found.take(inner, place)
         else:
-            _take(entry, relative, real_start, found, unreadable, source)
-    return sorted(found.values(), key=lambda f: (f.transcript, f.path))
+            found.take(entry, relative)
+    return found.listing()
 
 
-def _take(
-    entry: os.DirEntry[str],
-    relative: str,
-    real_start: str,
-    found: dict[str, SourceFile],
-    unreadable: list[tuple[str, str]],
-    source: Source,
-) -> None:
-    """Add a file to what was found, by its real path, where it is worth archiving."""
-    if not relative.endswith(".jsonl") and not _BESIDE.search(relative):
-        return
-    try:
-        stat = entry.stat()
-    except OSError as error:
-        unreadable.append((entry.path, error.strerror or "cannot be read"))
-        return
-    real = os.path.realpath(entry.path) if entry.is_symlink() else f"{real_start}/{relative}"
-    file = _named(entry.path, relative, stat.st_size, stat.st_mtime_ns, source)
-    if file is not None:
-        found[real] = file
+#: Transcript, path, whether it is one of lines, size, mtime_ns, and the number of its root.
+_Row = tuple[str, str, bool, int, int, int]
 
 
-def _named(path: str, relative: str, size: int, mtime_ns: int, source: Source) -> SourceFile | None:
-    """The file, with the transcript that its name says; None where it is not worth archiving."""
-    is_lines = relative.endswith(".jsonl")
-    if not is_lines and not _BESIDE.search(relative):
-        return None
-    standard = _STANDARD.search(relative)
-    transcript = standard[1] if standard else relative
-    # Some file systems keep times that no database takes.
-    mtime_ns = max(-_LAST_NS, min(mtime_ns, _LAST_NS))
-    return SourceFile(path, transcript, is_lines, size, mtime_ns, source.owner, source.host)
+class _Found:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self.unreadable: list[tuple[str, str]] = []
+        self._rows: list[_Row] = []
+        #: Each source, where its files lie, and where that really is.
+        self._roots: list[tuple[Source, str, str]] = []
+        #: Where the files that are links really are, by path.
+        self._links: dict[str, str] = {}
+
+    def begin(self, source: Source, start: str) -> None:
+        """What is added from here on is of this source; empty: it lies in a bucket."""
+        self._roots.append((source, start, os.path.realpath(start) if start else ""))
+
+    def take(self, entry: os.DirEntry[str], relative: str) -> None:
+        """Add a file of a directory, where it is worth archiving."""
+        if not relative.endswith(".jsonl") and not _BESIDE.search(relative):
+            return
+        try:
+            stat = entry.stat()
+        except OSError as error:
+            self.unreadable.append((entry.path, error.strerror or "cannot be read"))
+            return
+        if entry.is_symlink():
+            self._links[entry.path] = os.path.realpath(entry.path)
+        self.add(entry.path, relative, stat.st_size, stat.st_mtime_ns)
+
+    def add(self, path: str, relative: str, size: int, mtime_ns: int) -> None:
+        """Add a file, with the transcript that its name says, where it is worth archiving."""
+        is_lines = relative.endswith(".jsonl")
+        if not is_lines and not _BESIDE.search(relative):
+            return
+        standard = _STANDARD.search(relative)
+        transcript = standard[1] if standard else relative
+        # Some file systems keep times that no database takes.
+        if not -_LAST_NS <= mtime_ns <= _LAST_NS:
+            mtime_ns = max(-_LAST_NS, min(mtime_ns, _LAST_NS))
+        self._rows.append((transcript, path, is_lines, size, mtime_ns, len(self._roots) - 1))
+
+    def listing(self) -> Listing:
+        """The files, by transcript; one that was found twice only as it was found last."""
+        rows = self._rows
+        # A directory lists a file once. Another root, or a link, may lead to it too.
+        if self._links or len(self._roots) > 1:
+            rows = list({self._real(row): row for row in rows}.values())
+        if not rows:
+            return Listing()
+        rows.sort()
+        transcripts, paths, are_lines, sizes, mtimes, roots = zip(*rows, strict=True)
+        whose = [(source.owner, source.host) for source, _, _ in self._roots]
+        owners = [whose[root] for root in roots]
+        return Listing.of_columns(paths, transcripts, are_lines, sizes, mtimes, owners)
+
+    def _real(self, row: _Row) -> str:
+        path, (_, start, real_start) = row[1], self._roots[row[-1]]
+        return self._links.get(path) or real_start + path[len(start) :]
 
 
 def _sources(roots: Iterable[Path | str | Source]) -> Iterator[Source]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from waste_assets.lake.catalog import session_of
 from waste_assets.lake.lake import Lake, Overtaken
 from waste_assets.lake.tables import RAW_SESSIONS
-from waste_assets.transcripts import archive
+from waste_assets.transcripts import day_contents
 
 _TRIES = 8
 
@@ -78,7 +78,7 @@ def _of(rows: pa.Table, sessions: set[str]) -> pa.ChunkedArray:
 
 def _erase(lake: Lake, day: date, sessions: set[str]) -> int:
     identity = lake.identity(RAW_SESSIONS, day)
-    known = archive.contents(lake, day)
+    known = day_contents.contents(lake, day)
     gone, kept_rows = 0, 0
     left: dict[str, hashlib._Hash] = {}
     cut: set[str] = set()
@@ -102,7 +102,7 @@ def _erase(lake: Lake, day: date, sessions: set[str]) -> int:
                     size += lengths + 8 * rest.num_rows
                     writer.append_and_rest(rest)
             if gone and kept_rows:
-                after = archive.DayContents(
+                after = day_contents.DayContents(
                     held={name: known.held[name] for name in left},
                     seen={name: seen for name, seen in known.seen.items() if name in left},
                     lines=kept_rows - files,
@@ -114,7 +114,7 @@ def _erase(lake: Lake, day: date, sessions: set[str]) -> int:
                     # The file has lines that are not held, and are not to be.
                     after.seen[name] = sorted({*after.seen.get(name, ()), after.held[name]})
                     after.held[name] = left[name].hexdigest()[:32]
-                writer.notes = archive.notes_of(after)
+                writer.notes = day_contents.notes_of(after)
                 writer.commit(durable=True)
             else:
                 writer.discard()
@@ -133,3 +133,4 @@ def remove(lake: Lake, days: Iterable[date]) -> None:
     for day in days:
         with lake.lock(RAW_SESSIONS, day, day):
             lake.remove(RAW_SESSIONS, day)
+            lake.drop_copies(RAW_SESSIONS, day)

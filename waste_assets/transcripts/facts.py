@@ -36,10 +36,10 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.redaction import without_secrets
-from waste_assets.transcripts.archive import contents
+from waste_assets.transcripts.day_contents import contents
 from waste_assets.transcripts.decode import REFUSED, REFUSED_OR_DEEP, Quarantined, decode, with_room
-from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.lines import Piece
+from waste_assets.transcripts.listing import SourceFile
 from waste_assets.transcripts.records import (
     Block,
     EmbeddedRecord,

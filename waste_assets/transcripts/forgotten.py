@@ -15,7 +15,7 @@ from datetime import date
 from waste_assets.lake.catalog import session_of
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.place import FORGOTTEN
-from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Forgotten:
         """Which of these sessions were forgotten."""
         return {one for one in set(sessions) if self.holds(one)} if self.sessions else set()
 
-    def without(self, files: list[SourceFile]) -> list[SourceFile]:
+    def without(self, files: Listing) -> Listing:
         """The files of all other sessions."""
         if not self.sessions:
             return files
-        return [file for file in files if not self.holds(session_of(file.transcript))]
+        return files.chosen(not self.holds(session_of(file.transcript)) for file in files)
 
 
 def _hash(session: str) -> str:

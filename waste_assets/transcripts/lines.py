@@ -21,7 +21,7 @@ from waste_assets.lake.tables import TIMESTAMP
 from waste_assets.transcripts.bucket import is_object, modified, opened_object
 from waste_assets.transcripts.days import Calendar, canonical_timestamp
 from waste_assets.transcripts.decode import REFUSED_OR_DEEP, Quarantined, decode
-from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.listing import SourceFile
 from waste_assets.transcripts.records import Record, fast_record
 
 _BLOCK, _PAGE = 8 << 20, 4 << 10

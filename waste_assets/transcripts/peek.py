@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from waste_assets.transcripts.bucket import ends
 from waste_assets.transcripts.days import canonical_timestamp
-from waste_assets.transcripts.discover import SourceFile
 from waste_assets.transcripts.lines import timestamp_of
+from waste_assets.transcripts.listing import SourceFile
 
 _PEEK = 16 << 10
 _STAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z+-]{16,32})"')

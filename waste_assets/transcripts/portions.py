@@ -7,14 +7,14 @@ day, that day lacks the file's lines afterwards; whoever archives looks for such
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, compress
 
-from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.known_files import KnownFiles
+from waste_assets.transcripts.changes import Changes
 from waste_assets.transcripts.days import Calendar
-from waste_assets.transcripts.discover import SourceFile
+from waste_assets.transcripts.listing import Listing, SourceFile
 from waste_assets.transcripts.peek import peek
 
 #: What one portion reads, or one day of it: bounds what is held in memory, whatever the range.
@@ -29,84 +29,70 @@ class Portion:
 
     first: date
     last: date
-    files: list[SourceFile]
+    files: Listing
 
     @property
     def bytes(self) -> int:
         """What has to be read for it."""
-        return sum(file.size for file in self.files)
+        return sum(self.files.sizes)
 
 
 def portions(
-    files: list[SourceFile],
-    changed: set[str],
-    catalog: dict[str, CatalogEntry],
-    first: date,
-    last: date,
-    calendar: Calendar,
+    files: Listing, known: KnownFiles, first: date, last: date, calendar: Calendar
 ) -> list[Portion]:
     """The days from `first` to `last` in portions of about the same size, in order.
 
     A file whose days lie in several portions is in each of them.
     """
-    total = sum(file.size for file in files)
+    total = sum(files.sizes)
     if total <= _PORTION_BYTES:
         return [Portion(first, last, files)]
-    spans = spans_of(files, changed, catalog, calendar)
+    spans = spans_of(files, known, Changes(files, known), calendar)
     begins = _begins(files, spans, -(-total // _PORTION_BYTES), first, last)
     ends = [begin - timedelta(days=1) for begin in begins[1:]]
     return [
-        Portion(begin, end, [file for file in files if _meets(spans[file.path], begin, end)])
+        Portion(begin, end, files.chosen(_meets(span, begin, end) for span in spans))
         for begin, end in zip(begins, [*ends, last], strict=True)
     ]
 
 
 def about(
-    files: list[SourceFile],
-    changed: set[str],
-    catalog: dict[str, CatalogEntry],
-    first: date,
-    last: date,
-    calendar: Calendar,
-) -> tuple[list[SourceFile], dict[str, Span]]:
-    """The files that a look says hold lines of these days, or that need no look; and their spans.
-
-    `changed` are the paths of those of which the catalog does not say it.
-    """
-    spans = spans_of(files, changed, catalog, calendar)
-    near = [f for f in files if f.path not in changed or _meets(spans[f.path], first, last)]
-    return near, spans
+    files: Listing, known: KnownFiles, first: date, last: date, calendar: Calendar
+) -> tuple[Listing, dict[str, Span]]:
+    """The files that a look says hold lines of these days, or that need no look; and the spans of
+    those that have changed."""
+    changes = Changes(files, known)
+    spans = spans_of(files, known, changes, calendar)
+    near = [
+        not has_changed or _meets(span, first, last)
+        for has_changed, span in zip(changes.changed, spans, strict=True)
+    ]
+    told = zip(files.paths(), spans, strict=True)
+    return files.chosen(near), dict(compress(told, changes.changed))
 
 
-def spans_of(
-    files: list[SourceFile],
-    changed: set[str],
-    catalog: dict[str, CatalogEntry],
-    calendar: Calendar,
-) -> dict[str, Span]:
+def spans_of(files: Listing, known: KnownFiles, changes: Changes, calendar: Calendar) -> list[Span]:
     """The first and the last day of each file, as far as a look at it tells."""
     of_transcript: dict[str, Span] = {}
-    begin_of_session: dict[str, date] = {}
-    for entry in catalog.values():
-        if entry.days:
-            begin = begin_of_session.get(entry.session, date.max)
-            begin_of_session[entry.session] = min(begin, *entry.days)
-    for file in files:
+    beside = {file.session for file in files if not file.is_lines}
+    begin_of_session = known.begins(beside)
+    for number, file in enumerate(files):
         if file.is_lines:
-            known_days = catalog[file.path].days if file.path not in changed else {}
-            days = list(known_days) or _peeked(file, calendar)
+            row = None if changes.changed[number] else changes.known_row(number)
+            days = (known.days_of(row) if row is not None else []) or _peeked(file, calendar)
             days += of_transcript.get(file.transcript, ())
             of_transcript[file.transcript] = (min(days), max(days))
-            begin = begin_of_session.get(file.session, date.max)
-            begin_of_session[file.session] = min(begin, *days)
-    spans = {}
+            if file.session in beside:
+                begin = begin_of_session.get(file.session, date.max)
+                begin_of_session[file.session] = min(begin, *days)
+    spans = []
     for file in files:
         if file.is_lines:
             # Copies of a transcript are merged, so they are read together.
-            spans[file.path] = of_transcript[file.transcript]
+            spans.append(of_transcript[file.transcript])
         else:
             day = begin_of_session.get(file.session) or _written(file, calendar)
-            spans[file.path] = (day, day)
+            spans.append((day, day))
     return spans
 
 
@@ -124,14 +110,12 @@ def _written(file: SourceFile, calendar: Calendar) -> date:
     return calendar.day_of_file(file.mtime_ns)
 
 
-def _begins(
-    files: Iterable[SourceFile], spans: dict[str, Span], count: int, first: date, last: date
-) -> list[date]:
+def _begins(files: Listing, spans: list[Span], count: int, first: date, last: date) -> list[date]:
     """The first day of each portion, of `count` at most."""
     sizes: dict[date, int] = defaultdict(int)
-    for file in files:
+    for size, (begin, _) in zip(files.sizes, spans, strict=True):
         # Most of a session that goes on for long lies near its beginning.
-        sizes[min(max(spans[file.path][0], first), last)] += file.size
+        sizes[min(max(begin, first), last)] += size
     days = sorted(sizes)
     sums = list(accumulate(sizes[day] for day in days))
     begins = [first]

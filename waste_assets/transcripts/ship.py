@@ -8,12 +8,13 @@ put by the next run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from waste_assets.lake.objects import Object, Place, at_once
-from waste_assets.transcripts.discover import SourceFile, check_roots, discover
+from waste_assets.transcripts.discover import check_roots, discover
+from waste_assets.transcripts.listing import SourceFile
 from waste_assets.transcripts.sources import Source
 
 
@@ -32,7 +33,7 @@ class Shipped:
 def ship(
     roots: Iterable[Path | str],
     url: str,
-    files: list[SourceFile] | None = None,
+    files: Sequence[SourceFile] | None = None,
     progress: Callable[[int], None] = lambda bytes_done: None,
 ) -> Shipped:
     """Put what has changed below the roots (or of these files of one root) into a bucket.
@@ -43,9 +44,9 @@ def ship(
     """
     place, done = Place.of(url), Shipped()
     for source in check_roots(roots):
-        found, unlisted = ([], []) if files is not None else discover([source])
+        found, unlisted = (files, []) if files is not None else discover([source])
         done.failed += unlisted
-        wanted = {_name(file, source): file for file in (found if files is None else files)}
+        wanted = {_name(file, source): file for file in found}
         there = {one.name: one for one in _listed(place, wanted, files is not None)}
         changed = [(n, f) for n, f in sorted(wanted.items()) if not _has(there.get(n), f)]
         done.same += len(wanted) - len(changed)

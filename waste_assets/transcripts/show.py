@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from waste_assets.faults import Fault
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import RAW_SESSIONS
-from waste_assets.transcripts import archive
+from waste_assets.transcripts import day_contents
 
 
 class NotArchived(Fault):
@@ -29,7 +29,7 @@ def archived_lines(lake: Lake, place: str) -> Iterator[bytes]:
         NotArchived: there is no such session, transcript or line.
     """
     name, line = _split(place)
-    held = {day: archive.contents(lake, day).held for day in lake.days(RAW_SESSIONS)}
+    held = {day: day_contents.contents(lake, day).held for day in lake.days(RAW_SESSIONS)}
     names = sorted({transcript for transcripts in held.values() for transcript in transcripts})
     matching = [n for n in names if n == name or n == f"{name}.jsonl"] or [
         n for n in names if n.endswith(".jsonl") and n.rpartition("/")[2].startswith(name)

@@ -22,11 +22,12 @@ from waste_assets.lake.state import State
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.conversation import session_id
-from waste_assets.transcripts import archive, erase
+from waste_assets.transcripts import archive, day_contents, erase
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.facts import DayFacts
 from waste_assets.transcripts.forgotten import Forgotten
+from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.ship import ship
 from waste_assets_tests.bucket_server import BUCKET, BucketServer, Fault
 from waste_assets_tests.support import DAY_TABLES, FIRST, LAST, Audit
@@ -168,7 +169,7 @@ def test_who_is_overtaken_merges_with_what_the_other_has_put(
     server.before.append(("PUT", "raw_sessions/day=2026-03-02", first.archive))
     second.archive()
     assert sorted(second.lines()) == transcripts(first, second)
-    held = archive.contents(first.lake, DAY).held
+    held = day_contents.contents(first.lake, DAY).held
     assert len(held) == 4
 
 
@@ -179,7 +180,9 @@ def archive_from(folder: Path, start: threading.Barrier) -> None:
     start.wait()
     with closing(State(audit.data)) as state:
         for file in files:
-            archive.update(audit.lake, state, [file], FIRST, LAST, calendar, follow=DayFacts)
+            archive.update(
+                audit.lake, state, Listing([file]), FIRST, LAST, calendar, follow=DayFacts
+            )
 
 
 def test_two_machines_that_merge_a_day_at_once_lose_nothing(
@@ -257,8 +260,8 @@ def test_transcripts_are_shipped_once_and_again_where_they_have_changed(
     machine = in_bucket(tmp_path / "machine", f"s3://{BUCKET}/transcripts/{{owner}}/{{host}}")
     machine.files = lambda: discover(machine.roots)[0]  # type: ignore[method-assign]
     machine.archive()
-    assert len(archive.contents(machine.lake, DAY).held) == 2
-    assert set(archive.owners(machine.lake).values()) == {("ann", "mac")}
+    assert len(day_contents.contents(machine.lake, DAY).held) == 2
+    assert set(day_contents.owners(machine.lake).values()) == {("ann", "mac")}
 
 
 def test_what_is_erased_leaves_the_bucket_and_the_copies(
@@ -270,7 +273,7 @@ def test_what_is_erased_leaves_the_bucket_and_the_copies(
     ann = session_id("ann")
     Forgotten().also([ann], None).write(audit.lake)
     assert erase.erase(audit.lake, DAY, {ann}) > 0
-    held = archive.contents(lake_of(tmp_path / "other", LAKE), DAY).held
+    held = day_contents.contents(lake_of(tmp_path / "other", LAKE), DAY).held
     assert list(held) == [f"{session_id('bob')}.jsonl"]
     assert len(list(audit.lake.root.glob("raw_sessions/day=*/*.parquet"))) == 1
     other = in_bucket(tmp_path / "other", audit.source)

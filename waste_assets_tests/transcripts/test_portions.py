@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import LINE_TABLES, RAW_SESSIONS
 from waste_assets.processes import Processes
 from waste_assets.sample import conversation, generate
 from waste_assets.transcripts import archive, facts, portions
+from waste_assets.transcripts.day_contents import contents
 from waste_assets.transcripts.facts import DayFacts
 from waste_assets.transcripts.portions import Portion
 from waste_assets_tests.support import FIRST, LAST, Audit, as_line, record, write_lines
@@ -41,9 +43,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Audit:
 
 def divided(audit: Audit) -> list[Portion]:
     """The portions that a new data root would archive these sources in."""
-    files = audit.files()
-    paths = {file.path for file in files}
-    return portions.portions(files, paths, {}, FIRST, LAST, audit.calendar)
+    return portions.portions(audit.files(), KnownFiles(), FIRST, LAST, audit.calendar)
 
 
 @pytest.fixture
@@ -57,7 +57,10 @@ def assert_same_rows(told: Audit, expected: Audit) -> None:
         assert told.lake.days(table) == expected.lake.days(table)
         assert told.table(table).equals(expected.table(table)), table.name
     for day in expected.lake.days(RAW_SESSIONS):
-        held, other = archive.contents(told.lake, day), archive.contents(expected.lake, day)
+        held, other = (
+            contents(told.lake, day),
+            contents(expected.lake, day),
+        )
         assert held.version == other.version
         assert facts.is_current(told.lake, day)
 

@@ -12,7 +12,7 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.conversation import session_id
 from waste_assets.settings import Settings
-from waste_assets.transcripts import archive
+from waste_assets.transcripts import day_contents
 from waste_assets.transcripts.discover import check_roots, discover
 from waste_assets.transcripts.sources import Source, SourceError, given_roots, roots_of
 from waste_assets_tests.support import Audit
@@ -33,8 +33,8 @@ def team(folder: Path) -> Audit:
     return audit
 
 
-def owners(audit: Audit) -> dict[str, archive.Owner]:
-    return archive.owners(audit.lake)
+def owners(audit: Audit) -> dict[str, day_contents.Owner]:
+    return day_contents.owners(audit.lake)
 
 
 def test_a_session_copied_to_another_host_is_counted_once_and_is_whose_copy_is_longest(
@@ -75,10 +75,10 @@ def test_an_owner_that_becomes_known_is_published_though_no_line_has_changed(
     audit.write(talk("own"))
     audit.run()
     day, session = date(2026, 3, 2), session_id("own")
-    told, rows = archive.contents(audit.lake, day), audit.table(RAW_SESSIONS)
+    told, rows = day_contents.contents(audit.lake, day), audit.table(RAW_SESSIONS)
     for owners, published in (({}, []), ({session: ("ann", "")}, [(session, "ann", None)])):
         told.owners = owners
-        audit.lake.write(RAW_SESSIONS, day, rows, archive.notes_of(told))
+        audit.lake.write(RAW_SESSIONS, day, rows, day_contents.notes_of(told))
         assert audit.plan().publish
         audit.publish()
         assert audit.query("FROM session_owners") == published
