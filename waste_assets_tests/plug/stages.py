@@ -26,8 +26,8 @@ from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 from waste_assets.settings import Settings
 from waste_assets.transcripts import archive
-from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.facts import DayFacts
+from waste_assets.transcripts.listing import Listing
 
 
 def run_stages(
@@ -37,6 +37,7 @@ def run_stages(
     label_days: list[date],
     work: Any,
     run: str,
+    listed: tuple[Listing, Any],
     *,
     entered: Callable[[str], None] = lambda stage: None,
 ) -> None:
@@ -52,9 +53,8 @@ def run_stages(
             if days:
                 days = _range(days)
                 entered("raw_sessions")
-                files, _ = discover(settings.sources)
                 archive.update(
-                    lake, state, files, days[0], days[-1], root.calendar,
+                    lake, state, listed[0], days[0], days[-1], root.calendar,
                     processes=processes, follow=DayFacts,
                 )  # fmt: skip
                 entered("parsed_turns")
