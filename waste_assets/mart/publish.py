@@ -27,18 +27,16 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.mart.beside import NOTHING, Beside
-from waste_assets.mart.day_facts import (
-    FACTS,
-    SOURCES,
+from waste_assets.mart.day_facts import FACTS, SOURCES, facts_by, stamps
+from waste_assets.mart.fault_shares import fault_shares
+from waste_assets.mart.kept_by_day import (
     Stamps,
     bring_up_to_date,
     copied,
     differing,
     drop_database,
     first_of,
-    stamps,
 )
-from waste_assets.mart.fault_shares import fault_shares
 from waste_assets.mart.publications import DATABASE, Publications
 from waste_assets.mart.reading import SQL_TYPES, columns, opened, view
 from waste_assets.mart.remedies import cluster_estimates, remedies
@@ -73,6 +71,8 @@ _OF_ALL = (
 #: What decides about the tables beside the lake.
 _CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
 _MADE_FROM = ".made_from.json"
+#: What the checks of a publication keep of the lake: sums that it is held against.
+SUMS = "sums.duckdb"
 
 
 def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
@@ -89,6 +89,11 @@ def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
     for package in _CODE:
         told.update(_code(package))
     return told.hexdigest()[:16]
+
+
+def kept_beside(bi: Path) -> Path:
+    """The directory of what is kept from one publication to the next; not for others."""
+    return bi.with_name("mart")
 
 
 def published_inputs(bi: Path) -> str | None:
@@ -172,12 +177,13 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
         base = MadeFrom.read(publications.current)
         if base is not None and base.inputs == wanted:
             base = None
-        facts = bi.with_name("mart") / "facts.duckdb"
+        facts = kept_beside(bi) / "facts.duckdb"
         if base is None and wanted == published_inputs(bi):
             drop_database(facts)
+            drop_database(kept_beside(bi) / SUMS)
         being_written = facts.with_name(f".{facts.name}")
         drop_database(being_written)
-        bring_up_to_date(lake, facts, now, _rules(), being_written)
+        bring_up_to_date(facts_by(_rules()), lake, facts, now, being_written)
         with publications.building() as place:
             if base is not None:
                 copied(publications.current / DATABASE, place / DATABASE)
