@@ -27,9 +27,11 @@ from waste_assets.lake.tables import (
     TOKEN_LEDGER,
     TOOL_CALLS,
 )
+from waste_assets.mart.advised import advise
 from waste_assets.mart.kept_by_day import Kept
 from waste_assets.mart.kept_by_day import stamps as stamps_of
 from waste_assets.mart.reading import view
+from waste_assets.mart.shown_project import SHOWN_PROJECT
 
 #: Tables of the lake, by the names that the scripts know them by.
 SOURCES = {
@@ -53,6 +55,7 @@ FACTS = (
     "ruled",
     "failed",
     "clustered",
+    "advised",
     "texts",
     "called",
     "costs",
@@ -74,4 +77,6 @@ def stamps(lake: Lake, today: date) -> dict[date, str]:
 def _make(con: duckdb.DuckDBPyConnection, lake: Lake, days: list[date]) -> None:
     for name, table in SOURCES.items():
         view(con, name, lake, table, days)
+    con.execute(SHOWN_PROJECT)
     con.execute(files("waste_assets.mart").joinpath("day_facts.sql").read_text("utf-8"))
+    advise(con)

@@ -116,7 +116,10 @@ def _code(package: str) -> bytes:
 @cache
 def _rules() -> str:
     """Identity of what makes facts and tables of days: with other rules none of them is kept."""
-    return hashlib.sha256(_code("waste_assets.mart") + duckdb.__version__.encode()).hexdigest()[:16]
+    told = hashlib.sha256(duckdb.__version__.encode())
+    for package in (*_CODE, "waste_assets.detectors"):
+        told.update(_code(package))
+    return told.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
