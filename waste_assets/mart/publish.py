@@ -307,11 +307,15 @@ def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:
 
 
 def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        # In one statement: one a row takes ten times as long.
-        places = f"({', '.join('?' * len(table.columns))})"
-        values = [row[column.name] for row in rows for column in table.columns]
-        con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
+    told = [[row[column.name] for row in rows] for column in table.columns]
+    _fill_columns(con, table, told)
+
+
+def _fill_columns(con: duckdb.DuckDBPyConnection, table: Table, told: list[list[Any]]) -> None:
+    """Whole columns at once: a row at a time takes minutes where there are many."""
+    if told and told[0]:
+        lists = ", ".join(f"unnest(?::{SQL_TYPES[c.type]}[])" for c in table.columns)
+        con.execute(f"INSERT INTO {table.name} SELECT {lists}", told)
 
 
 def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive.Owner]) -> None:
@@ -327,11 +331,7 @@ def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, archive
 
 
 def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        # Whole columns at once: a row at a time takes minutes where there are many.
-        lists = ", ".join(f"unnest(?::{SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
-        told = [list(column) for column in zip(*rows, strict=True)]
-        con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", told)
+    _fill_columns(con, LABEL_SPEND, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _quality(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def design(con: duckdb.DuckDBPyConnection, top_n: int, sample: int, seed: int = 
 def counted(con: duckdb.DuckDBPyConnection, kind: str, drawn: Design) -> list[Frequency]:
     """How often each thing of a kind happened, the most frequent first; reads `occurrences`."""
     happened = con.execute(
-        "SELECT session_id, key, times FROM occurrences WHERE kind = $1 ORDER BY ALL", [kind]
+        "SELECT session_id, key, times FROM occurrences WHERE kind = $1", [kind]
     ).fetchall()
     return estimates.counted(drawn, happened)
 
