@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
+from waste_assets.checks.lake_views import archived
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.quoting import quoted
 from waste_assets.lake.tables import (
@@ -37,7 +37,6 @@ from waste_assets.lake.views import view
 from waste_assets.mart.kept_by_day import Kept, bring_up_to_date, drop_database, stamps
 from waste_assets.mart.publish import SUMS, kept_beside
 from waste_assets.resources.data_root import DataRoot
-from waste_assets.transcripts import archive
 
 #: Tables that sums are made of.
 SOURCES = (
@@ -129,15 +128,7 @@ SELECT * FROM judged_flags
 def _make(con: duckdb.DuckDBPyConnection, lake: Lake, days: list[date]) -> None:
     for table in SOURCES:
         view(con, table.name, table, lake.parts(table, days))
-    contents = {day: archive.contents(lake, day) for day in days}
-    archived = pa.table(
-        {
-            "day": pa.array(days, pa.date32()),
-            "lines": pa.array([contents[day].lines for day in days], pa.int64()),
-            "files": pa.array([contents[day].files for day in days], pa.int64()),
-        }
-    )
-    con.register("archived", archived)
+    con.register("archived", archived(lake, days))
     con.execute(_IN_FORCE)
     con.execute(files("waste_assets.checks").joinpath(_SCRIPT).read_text("utf-8"))
     con.execute(f"CREATE TEMP VIEW new_lake_flags AS {flags_digest('flags_in_force')}")

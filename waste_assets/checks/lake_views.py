@@ -62,6 +62,11 @@ def open_run(
         suite.prepare(con, data_root, days)
 
 
+def archived(lake: Lake, days: list[date]) -> pa.Table:
+    """What the footers of the archive say of some days: `day`, `lines`, `files`."""
+    return _held(lake, days)
+
+
 def show_days(con: duckdb.DuckDBPyConnection, lake: Lake, suite: Suite, days: list[date]) -> None:
     """Let the suite's tables be the rows of these days."""
     for table in suite.tables:
