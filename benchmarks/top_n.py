@@ -23,7 +23,7 @@ import duckdb
 from waste_assets.clusters.estimates import TOP_N, Estimate, Frequency
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import FAILED_CALLS, FAILURE_CLUSTERS
-from waste_assets.mart.remedies import KINDS, counted
+from waste_assets.mart.remedies import KINDS, counted, design
 
 
 def measured(data_root: Path, top_n: int, sample: int, seed: int) -> dict[str, list[Frequency]]:
@@ -40,7 +40,8 @@ def measured(data_root: Path, top_n: int, sample: int, seed: int) -> dict[str, l
             parts = ", ".join(f"'{part}'" for part in lake.parts(table))
             con.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM read_parquet([{parts}])")
         con.execute(files("waste_assets.mart").joinpath("occurrences.sql").read_text("utf-8"))
-        return {kind: counted(con, kind, top_n, sample, seed) for kind in KINDS}
+        drawn = design(con, top_n, sample, seed)
+        return {kind: counted(con, kind, drawn) for kind in KINDS}
 
 
 def row(one: Frequency) -> str:

@@ -70,6 +70,8 @@ class Measured:
     differences: list[str] = field(default_factory=list)
     """Where an audit found something else than was expected, or a check failed."""
     passed_checks: int = 0
+    day_responses: int = 0
+    """Of the new day: it is the same one, whatever the size of the corpus."""
 
     def of(self, case: str, name: str) -> Figures:
         """The figures of one case of one program."""
@@ -117,7 +119,8 @@ def measure(
     more = work / "day"
     if not more.exists():
         write_day(more, 1, int(expected["seed"]))
-    longer = _together(expected, json.loads((more / "expected.json").read_bytes()))
+    day = json.loads((more / "expected.json").read_bytes())
+    longer = _together(expected, day)
     wanted = {COLD: expected, UNCHANGED: expected, NEW_DAY: longer}
     told = Measured(
         corpus,
@@ -125,6 +128,7 @@ def measure(
         len(expected["days"]),
         {case: _tokens(one) for case, one in wanted.items()},
         _warmed(corpus),
+        day_responses=day["responses"],
     )
     runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
     tokens: dict[tuple[str, str], int] = {}

@@ -60,5 +60,7 @@ class Suite:
     every: tuple[Table, ...] = ()
     #: Makes whatever else they read, once, before the first query, for the days of the run.
     prepare: Callable[[duckdb.DuckDBPyConnection, DataRoot, list[date]], None] | None = None
+    #: Tables that they read as sums by day, which are kept: see `lake_sums`.
+    sums_of: tuple[Table, ...] = ()
     #: The queries compare wholes: all days at once.
     whole: bool = False

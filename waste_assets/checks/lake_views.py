@@ -32,7 +32,8 @@ def held_days(
 
     Nothing is built yet of what a clock that was ahead has dated after `today`.
     """
-    days = set(lake.days(RAW_SESSIONS)).union(*(lake.days(table) for table in suite.tables))
+    tables = (*suite.tables, *suite.sums_of)
+    days = set(lake.days(RAW_SESSIONS)).union(*(lake.days(table) for table in tables))
     days -= awaited(lake, today)
     return sorted(
         day for day in days if (first is None or day >= first) and (last is None or day <= last)
@@ -45,18 +46,25 @@ def open_run(
     """Make what the queries read besides the days at hand.
 
     `held(day, lines, files)` is what the footers of the archive say, `day_bounds(day, starts_us,
-    ends_us)` when each day of the archive begins and ends in the zone of the data root.
+    ends_us)` when each day of the archive begins and ends in the zone of the data root. Who
+    compares wholes has neither.
     """
     lake = data_root.lake
     # Most queries open the same files, of which there are many.
     con.execute("SET parquet_metadata_cache = true")
-    _register(con, "held", _held(lake, days))
-    _register(con, "day_bounds", _bounds({*days, *lake.days(RAW_SESSIONS)}, data_root.calendar))
+    if not suite.whole:
+        _register(con, "held", _held(lake, days))
+        _register(con, "day_bounds", _bounds({*days, *lake.days(RAW_SESSIONS)}, data_root.calendar))
     for table in suite.every:
         view(con, f"every_{table.name}", table, lake.parts(table))
     if suite.prepare:
         show_days(con, lake, suite, days)
         suite.prepare(con, data_root, days)
+
+
+def archived(lake: Lake, days: list[date]) -> pa.Table:
+    """What the footers of the archive say of some days: `day`, `lines`, `files`."""
+    return _held(lake, days)
 
 
 def show_days(con: duckdb.DuckDBPyConnection, lake: Lake, suite: Suite, days: list[date]) -> None:

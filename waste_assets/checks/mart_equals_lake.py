@@ -47,15 +47,10 @@ WHERE {" OR ".join(differing)}
 """
 
 
-_TOKENS_BY_KIND = " UNION ALL ".join(
-    f"SELECT day, '{kind}' AS token_kind, sum({kind}_tokens)::BIGINT AS tokens, "
-    f"sum(usd_{kind}) AS usd FROM parsed_turns GROUP BY day HAVING sum({kind}_tokens) <> 0"
-    for kind in _KINDS
-)
 _UNLIKE_KINDS = _unlike(
     "SELECT day, token_kind, sum(tokens)::BIGINT AS tokens, sum(usd) AS usd "
     f"FROM bi.{TOKEN_LEDGER_DAILY.name} WHERE token_kind <> 'other' GROUP BY day, token_kind",
-    _TOKENS_BY_KIND,
+    "FROM lake_kinds",
     ("day", "token_kind"),
     ("tokens",),
     ("usd",),
@@ -76,31 +71,15 @@ _UNLIKE_CACHE = _unlike(
     "sum(read_tokens)::BIGINT AS read_tokens, sum(usd) AS usd, sum(usd_read) AS usd_read, "
     "sum(usd_write) AS usd_write, sum(usd_uncached) AS usd_uncached "
     f"FROM bi.{CACHE_ECONOMICS.name} GROUP BY day, model",
-    "SELECT day, model, count(*) AS responses, sum(read_tokens)::BIGINT AS read_tokens, "
-    "sum(usd) AS usd, sum(usd_read) AS usd_read, sum(usd_write_5m + usd_write_1h) AS usd_write, "
-    # What other runs inside a response were billed is in its amounts, and not in its tokens.
-    "sum(usd + (read_tokens * (rate_input - rate_read) "
-    "+ write_5m_tokens * (rate_input - rate_write_5m) "
-    "+ write_1h_tokens * (rate_input - rate_write_1h)) / 1e6) AS usd_uncached "
-    "FROM parsed_turns GROUP BY day, model",
+    "FROM lake_cache",
     ("day", "model"),
     ("responses", "read_tokens"),
     ("usd", "usd_read", "usd_write", "usd_uncached"),
 )
-_REBUILDS = (
-    "SELECT day, cause, tier, {count} AS rebuilds, sum(tokens)::BIGINT AS tokens, "
-    "sum({usd}) AS usd FROM {table} {where} GROUP BY day, cause, tier"
-)
 _UNLIKE_REBUILDS = _unlike(
-    _REBUILDS.format(
-        count="sum(rebuilds)::BIGINT", usd="usd", table=f"bi.{CACHE_REBUILDS.name}", where=""
-    ),
-    _REBUILDS.format(
-        count="count(*)",
-        usd="usd_direct",
-        table="lake_flags",
-        where="WHERE category = 'cache_write' AND rule LIKE 'rebuild\\_%' ESCAPE '\\'",
-    ),
+    "SELECT day, cause, tier, sum(rebuilds)::BIGINT AS rebuilds, sum(tokens)::BIGINT AS tokens, "
+    f"sum(usd) AS usd FROM bi.{CACHE_REBUILDS.name} GROUP BY day, cause, tier",
+    "FROM lake_rebuilds",
     ("day", "cause", "tier"),
     ("rebuilds", "tokens"),
     ("usd",),
@@ -109,10 +88,7 @@ _AMOUNTS = ("usd_avoidable", "usd_candidate")
 _UNLIKE_JUDGED = _unlike(
     f"SELECT day, category, rules_usd_direct, usd_direct, "
     f"{', '.join(f'rules_{name}, {name}' for name in _AMOUNTS)} FROM bi.{WASTE_JUDGED.name}",
-    "SELECT * FROM (SELECT day, category, sum(usd - usd_candidate) AS rules_usd_direct, "
-    f"{', '.join(f'sum({name}) AS rules_{name}' for name in _AMOUNTS)} "
-    "FROM token_ledger GROUP BY day, category) "
-    "FULL JOIN (SELECT day, category, sum(usd - usd_candidate) AS usd_direct, "
+    "FROM lake_ruled FULL JOIN (SELECT day, category, sum(usd - usd_candidate) AS usd_direct, "
     f"{', '.join(f'sum({name}) AS {name}' for name in _AMOUNTS)} "
     "FROM lake_ledger GROUP BY day, category) USING (day, category)",
     ("day", "category"),
@@ -124,7 +100,7 @@ _UNLIKE_TEXTS = _unlike(
     f"SELECT model, week, text_kind, {', '.join(_TEXTS)} FROM bi.{TOKENIZER_DRIFT.name}",
     "SELECT model, day - (isodow(day)::INTEGER - 1) AS week, text_kind, "
     f"{', '.join(f'sum({name})::BIGINT AS {name}' for name in _TEXTS)} "
-    "FROM text_sizes WHERE blocks > 0 GROUP BY ALL",
+    "FROM lake_texts GROUP BY ALL",
     ("model", "week", "text_kind"),
     _TEXTS,
     (),
@@ -134,8 +110,8 @@ _UNLIKE_COSTS = _unlike(
     f"SELECT session_id, recorded_output_tokens AS tokens, recorded_usd AS usd "
     f"FROM bi.{COST_RECONCILIATION.name}",
     "SELECT session_id, sum(tokens)::BIGINT AS tokens, sum(usd) AS usd FROM ("
-    "SELECT session_id, arg_max(output_tokens, (day, line_no)) AS tokens, "
-    "arg_max(usd, (day, line_no)) AS usd FROM line_costs "
+    "SELECT session_id, arg_max(output_tokens, day) AS tokens, "
+    "arg_max(usd, day) AS usd FROM lake_costs "
     "GROUP BY session_id, started_at, model) GROUP BY session_id",
     ("session_id",),
     ("tokens",),
@@ -147,7 +123,8 @@ _UNLIKE_SHARES = _unlike(
     "UNION ALL SELECT e.kind, e.cluster_id, e.occurrences, c.usd "
     f"FROM bi.{CLUSTER_ESTIMATES.name} AS e JOIN bi.{CLUSTERS.name} AS c USING (cluster_id) "
     "WHERE e.kind = 'cluster'",
-    "SELECT fault AS kind, fault AS what, count(*) AS calls, sum(usd) AS usd FROM failed_calls "
+    "SELECT fault AS kind, fault AS what, sum(calls)::BIGINT AS calls, sum(usd) AS usd "
+    "FROM lake_failures "
     "WHERE fault IN ('infrastructure', 'harness', 'model') GROUP BY fault "
     f"UNION ALL SELECT 'cluster', cluster_id, occurrences, usd FROM bi.{CLUSTERS.name}",
     ("kind", "what"),
@@ -161,7 +138,7 @@ def _check(name: str, holds: str, checked: str, offending: str, of: str, fault: 
 
 
 _OTHERWISE = "have other totals than the lake"
-#: They read the published database as `bi`, and `lake_ledger` and `lake_flags` as they are judged.
+#: They read the published database as `bi`, and the sums of the lake.
 CHECKS = (
     _check(
         "token_kinds_equal_lake",

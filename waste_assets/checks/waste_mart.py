@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import duckdb as database
@@ -9,22 +10,19 @@ from dagster_duckdb import DuckDBResource
 
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.label_spend import CHECKS as LABEL_SPEND_CHECKS
+from waste_assets.checks.lake_sums import (
+    FLAG_FIELDS,
+    LABEL_FIELDS,
+    SOURCES,
+    attach_sums,
+    flags_digest,
+    labels_digest,
+    show_flags,
+)
 from waste_assets.checks.mart_equals_lake import CHECKS as MART_EQUALS_LAKE_CHECKS
 from waste_assets.checks.suite import results, specs
 from waste_assets.lake.quoting import quoted
-from waste_assets.lake.tables import (
-    FAILED_CALLS,
-    HAIKU_LABELS,
-    HEURISTIC_FLAGS,
-    JUDGED_FLAGS,
-    JUDGED_LEDGER,
-    LINE_COSTS,
-    LINE_COUNTS,
-    PARSED_TURNS,
-    TEXT_SIZES,
-    TOKEN_LEDGER,
-    Table,
-)
+from waste_assets.lake.tables import HAIKU_LABELS, Table
 from waste_assets.mart.publications import DATABASE, current
 from waste_assets.mart.tables import (
     CLUSTER_DAYS,
@@ -108,7 +106,7 @@ def _unlike_the_twin() -> str:
     """Rows that only one of a published table and its Parquet file has.
 
     Rows are compared by their hashes: to sort them out by all their columns takes ten times as
-    long as all else here.
+    long. Tables that have as many rows, with the same sum of hashes, stand empty here.
     """
     return "\nUNION ALL BY NAME\n".join(
         f"""SELECT NULL::DATE AS day, '{table.name}' AS table_name, place, row_text
@@ -116,7 +114,7 @@ FROM (
     WITH differing AS (
         SELECT hash, sum(published) AS published
         FROM (
-            SELECT hash(t) AS hash, 1 AS published FROM bi.{table.name} AS t
+            SELECT hash(t) AS hash, 1 AS published FROM unlike_{table.name} AS t
             UNION ALL
             SELECT hash(t), -1 FROM twin_{table.name} AS t
         )
@@ -124,7 +122,7 @@ FROM (
         HAVING sum(published) <> 0
     )
     SELECT 'database only' AS place, t::VARCHAR AS row_text
-    FROM bi.{table.name} AS t
+    FROM unlike_{table.name} AS t
     JOIN differing ON hash(t) = hash AND published > 0
     UNION ALL
     SELECT 'Parquet only', t::VARCHAR
@@ -225,46 +223,26 @@ WHERE {" OR ".join(differing)}
 """
 
 
-_LAKE_LEDGER = f"""
-CREATE TEMP TABLE lake_ledger AS
-SELECT
-    day, session_id, category, count(*) AS responses,
-    {", ".join(f"sum({name}) AS {name}" for name in (*_OWNED[1:], *_OWNED_USD))}
-FROM (
-    SELECT * FROM token_ledger AS l
-    WHERE (day, response_id) NOT IN (SELECT (day, response_id) FROM judged_ledger)
-    UNION ALL BY NAME
-    SELECT * FROM judged_ledger
-)
-GROUP BY day, session_id, category
-"""
-_LAKE_FLAGS = """
-CREATE TEMP TABLE lake_flags AS
-SELECT * FROM heuristic_flags
-WHERE (day, session_id) NOT IN (SELECT (day, session_id) FROM judged_ledger)
-UNION ALL BY NAME
-SELECT * FROM judged_flags
-"""
-_FLAG_FIELDS = ("category", "tier", "usd_direct", "usd_avoidable", "usd_owned")
 _UNLIKE_FLAGS = f"""
 SELECT
     coalesce(p.day, l.day) AS day, coalesce(p.flag_id, l.flag_id) AS flag_id,
-    {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in _FLAG_FIELDS)}
-FROM (SELECT day, flag_id, {", ".join(_FLAG_FIELDS)} FROM bi.{FLAGS.name}) AS p
-FULL JOIN lake_flags AS l
+    {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in FLAG_FIELDS)}
+FROM (
+    SELECT day, flag_id, {", ".join(FLAG_FIELDS)} FROM bi.{FLAGS.name} SEMI JOIN unlike USING (day)
+) AS p
+FULL JOIN flags_in_force AS l
     ON l.day = p.day AND l.flag_id = p.flag_id
-WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in _FLAG_FIELDS)}
+WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in FLAG_FIELDS)}
 """
-_LABEL_FIELDS = ("status", "in_force", "label", "synthetic")
 _LABEL_KEY = ("day", *HAIKU_LABELS.key)
 _UNLIKE_LABELS = f"""
 SELECT
     {", ".join(f"coalesce(p.{name}, l.{name}) AS {name}" for name in _LABEL_KEY)},
-    {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in _LABEL_FIELDS)}
-FROM bi.{LABELS.name} AS p
+    {", ".join(f"p.{name} AS published_{name}, l.{name} AS lake_{name}" for name in LABEL_FIELDS)}
+FROM (FROM bi.{LABELS.name} SEMI JOIN unlike USING (day)) AS p
 FULL JOIN haiku_labels AS l
     ON {" AND ".join(f"l.{name} = p.{name}" for name in _LABEL_KEY)}
-WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in _LABEL_FIELDS)}
+WHERE {" OR ".join(f"p.{name} IS DISTINCT FROM l.{name}" for name in LABEL_FIELDS)}
 """
 _UNLIKE_FAILURES = f"""
 SELECT
@@ -276,11 +254,7 @@ FROM (
     FROM bi.{FAILURES.name}
     GROUP BY day, cause, fault
 ) AS p
-FULL JOIN (
-    SELECT day, cause, fault, count(*) AS calls, sum(usd) AS usd
-    FROM failed_calls
-    GROUP BY day, cause, fault
-) AS l ON l.day = p.day AND l.cause = p.cause AND l.fault = p.fault
+FULL JOIN lake_failures AS l ON l.day = p.day AND l.cause = p.cause AND l.fault = p.fault
 WHERE p.calls IS DISTINCT FROM l.calls OR abs(p.usd - l.usd) > 1e-6
 """
 
@@ -317,33 +291,54 @@ FROM bi.{REMEDIES.name}
 WHERE trim(change) = '' OR trim(place) = '' OR trim(what) = '' OR trim(advice) = ''
 """
 
-_LAKE_USAGE = f"""
-CREATE TEMP TABLE lake_usage AS
-SELECT
-    day, session_id, count(*) AS responses,
-    count(*) FILTER (NOT usage_final) AS lower_bound_responses,
-    count(*) FILTER (usd IS NULL) AS unpriced_responses,
-    {", ".join(f"sum({name}) AS {name}" for name in _COUNTED[1:])},
-    sum(usd) AS usd
-FROM parsed_turns
-GROUP BY day, session_id
-"""
-
 
 def _attach(con: database.DuckDBPyConnection, data_root: DataRoot, days: list[date]) -> None:
-    """Read turns and ledger once, and make the database and its Parquet twins readable."""
-    con.execute(_LAKE_USAGE)
-    con.execute(_LAKE_LEDGER)
-    con.execute(_LAKE_FLAGS)
+    """Make the sums of the lake, the database and its Parquet twins readable."""
+    attach_sums(con, data_root, days)
     # One publication, whatever is put in its place meanwhile.
     publication = current(data_root.bi)
     path = quoted(publication / DATABASE)
     con.execute(f"ATTACH IF NOT EXISTS '{path}' AS bi (READ_ONLY)")
     for table in MART_TABLES:
-        twin = quoted(publication / f"{table.name}.parquet")
-        con.execute(f"CREATE TEMP VIEW twin_{table.name} AS FROM read_parquet('{twin}')")
+        _show_twins(con, table, publication / f"{table.name}.parquet")
+    _show_unlike(con, data_root)
 
 
+def _show_twins(con: database.DuckDBPyConnection, table: Table, parquet: Path) -> None:
+    """Make a table and its Parquet file readable, where they are not alike."""
+    here, there = f"bi.{table.name}", f"read_parquet('{quoted(parquet)}')"
+    summed = [con.execute(_SUMMED.format(rows=rows)).fetchone() for rows in (here, there)]
+    most = " LIMIT 0" if summed[0] == summed[1] else ""
+    con.execute(f"CREATE TEMP VIEW unlike_{table.name} AS FROM {here}{most}")
+    con.execute(f"CREATE TEMP VIEW twin_{table.name} AS FROM {there}{most}")
+
+
+_SUMMED = "SELECT count(*), sum(hash(t)) FROM {rows} AS t"
+
+
+def _show_unlike(con: database.DuckDBPyConnection, data_root: DataRoot) -> None:
+    """Find the days whose flags or labels differ from the lake's, and make those rows readable."""
+    con.execute(_UNLIKE)
+    unlike = con.execute("SELECT day FROM unlike WHERE day IS NOT NULL").fetchall()
+    show_flags(con, data_root.lake, [day for (day,) in unlike])
+
+
+def _other_days(published: str, lake: str) -> str:
+    """The days that two digests differ on."""
+    return f"""
+SELECT coalesce(p.day, l.day) AS day
+FROM ({published}) AS p
+FULL JOIN {lake} AS l USING (day)
+WHERE p.times IS DISTINCT FROM l.times OR p.hashes IS DISTINCT FROM l.hashes
+"""
+
+
+_UNLIKE = f"""
+CREATE TEMP TABLE unlike AS
+{_other_days(flags_digest(f"bi.{FLAGS.name}"), "lake_flags")}
+UNION
+{_other_days(labels_digest(f"bi.{LABELS.name}"), "lake_labels")}
+"""
 _UNLIKE_CLUSTERS = f"""
 WITH published AS (
     SELECT day, sum(occurrences)::BIGINT AS calls, sum(usd) AS usd
@@ -351,8 +346,8 @@ WITH published AS (
     GROUP BY day
 ),
 failed AS (
-    SELECT day, count(*) AS calls, sum(usd) AS usd
-    FROM failed_calls
+    SELECT day, sum(calls)::BIGINT AS calls, sum(usd) AS usd
+    FROM lake_failures
     GROUP BY day
 )
 SELECT day, p.calls AS published_calls, f.calls AS lake_calls, NULL::VARCHAR AS cluster_id
@@ -538,18 +533,8 @@ SUITE = Suite(
         *MART_EQUALS_LAKE_CHECKS,
         *LABEL_SPEND_CHECKS,
     ),
-    tables=(
-        PARSED_TURNS,
-        LINE_COUNTS,
-        TOKEN_LEDGER,
-        HEURISTIC_FLAGS,
-        FAILED_CALLS,
-        HAIKU_LABELS,
-        JUDGED_FLAGS,
-        JUDGED_LEDGER,
-        TEXT_SIZES,
-        LINE_COSTS,
-    ),
+    tables=(),
+    sums_of=SOURCES,
     prepare=_attach,
     whole=True,
 )

@@ -79,12 +79,29 @@ class Design:
 
     @cached_property
     def strata(self) -> list[tuple[int, npt.NDArray[np.int64]]]:
-        """Of each stratum its size and the places of those drawn."""
-        sizes = np.bincount(self.stratum)
-        return [
-            (int(size), np.flatnonzero((self.stratum == number) & self.drawn))
-            for number, size in enumerate(sizes)
-        ]
+        """Of each stratum its size, and where those drawn of it stand in the sample."""
+        sizes, drawn = np.bincount(self.stratum), self.stratum[self.drawn]
+        return [(int(size), np.flatnonzero(drawn == number)) for number, size in enumerate(sizes)]
+
+    @cached_property
+    def place_in_sample(self) -> npt.NDArray[np.int64]:
+        """Of each session its place among those drawn; -1 where it is not."""
+        return np.where(self.drawn, np.cumsum(self.drawn) - 1, -1)
+
+    @cached_property
+    def top_size(self) -> int:
+        """How many sessions are the dearest."""
+        return int(self.top.sum())
+
+    @cached_property
+    def sample_size(self) -> int:
+        """How many sessions are drawn."""
+        return int(self.drawn.sum())
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Of each session its place among all."""
+        return {name: n for n, name in enumerate(self.sessions)}
 
     @classmethod
     def of(cls, costs: Mapping[str, float], top_n: int, sample: int, seed: int = 0) -> Design:
@@ -119,61 +136,64 @@ def frequencies(
     `costs` are USD by session, of all sessions; `happened` are session, key and how often. A
     sample is as large as the top, where nothing else is said.
     """
-    design = Design.of(costs, top_n, top_n if sample is None else sample, seed)
-    place = {name: n for n, name in enumerate(design.sessions)}
+    return counted(Design.of(costs, top_n, top_n if sample is None else sample, seed), happened)
+
+
+def counted(design: Design, happened: Iterable[tuple[str, str, int]]) -> list[Frequency]:
+    """The same, of sessions that have been drawn."""
+    place = design.place
     counts: dict[str, dict[int, int]] = {}
     for session, key, count in happened:
         if session in place:
             of_key = counts.setdefault(key, {})
             of_key[place[session]] = of_key.get(place[session], 0) + count
-    found = []
-    for key, of_key in counts.items():
-        # One at a time: a row has a number for every session.
-        row = np.zeros(len(place))
-        row[list(of_key)] = list(of_key.values())
-        found.append(_frequency(key, row, design))
+    found = [_frequency(key, of_key, design) for key, of_key in counts.items()]
     return sorted(found, key=lambda one: (-one.occurrences, one.key))
 
 
-def _frequency(key: str, counts: Floats, design: Design) -> Frequency:
-    seen = counts > 0
-    top, drawn = design.top, design.drawn
-    affected = _share_of_sessions(seen, design)
+def _frequency(key: str, of_key: Mapping[int, int], design: Design) -> Frequency:
+    """`of_key` are numbers by places of sessions: most sessions have none."""
+    places, counts = np.array(list(of_key)), np.array(list(of_key.values()), dtype=float)
+    seen, top = counts > 0, design.top[places]
+    drawn = design.drawn[places]
+    sample = np.zeros(design.sample_size)
+    sample[design.place_in_sample[places[drawn]]] = counts[drawn]
+    affected = _share_of_sessions(sample > 0, design)
     return Frequency(
         key,
-        top_sessions=int(top.sum()),
+        top_sessions=design.top_size,
         top_affected=int(seen[top].sum()),
         top_occurrences=int(counts[top].sum()),
-        sessions=len(counts),
+        sessions=len(design.sessions),
         affected=int(seen.sum()),
         occurrences=int(counts.sum()),
-        sample_sessions=int(drawn.sum()),
-        sample_affected=int(seen[drawn].sum()),
-        sample_occurrences=int(counts[drawn].sum()),
+        sample_sessions=design.sample_size,
+        sample_affected=int((sample > 0).sum()),
+        sample_occurrences=int(sample.sum()),
         estimated_affected=affected,
-        estimated_occurrences=_total(counts, design, affected),
+        estimated_occurrences=_total(sample, design, affected),
     )
 
 
-def _total(counts: Floats, design: Design, affected: Estimate) -> Estimate:
-    """The sum over all sessions.
+def _total(sample: Floats, design: Design, affected: Estimate) -> Estimate:
+    """The sum over all sessions, from what those drawn have.
 
     What few sessions of the sample have varies less in the sample than it may elsewhere: the
     interval is at least that of the sessions, times what the affected of the sample have each.
     """
-    value, variance, freedom = expansion(counts, design)
+    value, variance, freedom = expansion(sample, design)
     margin = student(freedom) * variance**0.5 if freedom else 0.0
     each = value / affected.value if affected.value else 1.0
-    known = float(counts[design.drawn].sum())
+    known = float(sample.sum())
     low = max(min(value - margin, affected.low * each), known)
     return Estimate(value, min(low, value), max(value + margin, affected.high * each, low))
 
 
 def _share_of_sessions(seen: npt.NDArray[np.bool_], design: Design) -> Estimate:
-    """How many sessions it happens in."""
-    count, drawn = len(seen), int(design.drawn.sum())
+    """How many sessions it happens in; `seen` says in which of those drawn."""
+    count, drawn = len(design.sessions), design.sample_size
     value, variance, _ = expansion(seen.astype(float), design)
-    known = float(seen[design.drawn].sum())
+    known = float(seen.sum())
     if drawn == count:
         return Estimate(known, known, known)
     if not drawn:
@@ -187,14 +207,15 @@ def _share_of_sessions(seen: npt.NDArray[np.bool_], design: Design) -> Estimate:
     return Estimate(value, min(max(low, known), value), max(min(high, most), value))
 
 
-def expansion(values: Floats, design: Design) -> tuple[float, float, float]:
+def expansion(sample: Floats, design: Design) -> tuple[float, float, float]:
     """The estimated sum over all sessions, its variance, and the degrees of freedom (0: none).
 
-    A stratum of which one session was drawn says nothing of its variance and is left out of it.
+    `sample` are the values of those drawn. A stratum of which one session was drawn says nothing
+    of its variance and is left out of it.
     """
     total = variance = spread = 0.0
     for size, places in design.strata:
-        told = values[places]
+        told = sample[places]
         if not len(told):
             continue
         total += size * float(told.mean())

@@ -1,7 +1,7 @@
 -- The small facts of days from which every table that is published is made.
 --
--- Reads   the lake, of the days that have changed
--- Makes   new_usage, new_kinds, new_owned, new_ruled, new_failed, new_clustered,
+-- Reads   the lake, of the days that have changed; shown_project
+-- Makes   new_usage, new_kinds, new_owned, new_ruled, new_failed, new_clustered, new_flags,
 --         new_texts, new_called, new_costs, new_counted
 --
 -- Each row has its day, and follows from that day of the lake alone: so a day is taken out and put
@@ -235,6 +235,18 @@ SELECT
     usd_avoidable::DECIMAL(38, 15) AS usd_avoidable,
     coalesce(result_transcript, transcript) || ':' || coalesce(result_line_no, line_no) AS place
 FROM failure_clusters;
+
+-- What tells to which remedy a flag leads; flags in force, as the publication has them.
+CREATE TEMP VIEW new_flags AS
+SELECT
+    day, flag_id, category, rule, tier = 'candidate' AS is_candidate, cause, cause_rule,
+    session_id, shown_project(project) AS project, tool_name, target, evidence, transcript, line_no
+FROM (
+    SELECT * FROM rules_flags
+    ANTI JOIN (SELECT DISTINCT day, session_id FROM judged_ledger) USING (day, session_id)
+    UNION ALL BY NAME
+    SELECT * FROM judged_flags
+);
 
 CREATE TEMP VIEW new_texts AS
 SELECT

@@ -20,5 +20,4 @@ UNION ALL
 SELECT session_id, 'rule', category || '/' || rule, count(*)
 FROM flags
 WHERE tier <> 'candidate' AND category NOT IN ('retry_error', 'dead_end')
-GROUP BY ALL
-ORDER BY ALL;
+GROUP BY ALL;

@@ -27,18 +27,16 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.mart.beside import NOTHING, Beside
-from waste_assets.mart.day_facts import (
-    FACTS,
-    SOURCES,
+from waste_assets.mart.day_facts import FACTS, SOURCES, facts_by, stamps
+from waste_assets.mart.fault_shares import fault_shares
+from waste_assets.mart.kept_by_day import (
     Stamps,
     bring_up_to_date,
     copied,
     differing,
     drop_database,
     first_of,
-    stamps,
 )
-from waste_assets.mart.fault_shares import fault_shares
 from waste_assets.mart.publications import DATABASE, Publications
 from waste_assets.mart.reading import SQL_TYPES, columns, opened, view
 from waste_assets.mart.remedies import cluster_estimates, remedies
@@ -74,6 +72,8 @@ _OF_ALL = (
 #: What decides about the tables beside the lake.
 _CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
 _MADE_FROM = ".made_from.json"
+#: What the checks of a publication keep of the lake: sums that it is held against.
+SUMS = "sums.duckdb"
 
 
 def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
@@ -90,6 +90,11 @@ def inputs(lake: Lake, beside: Beside = NOTHING) -> str:
     for package in _CODE:
         told.update(_code(package))
     return told.hexdigest()[:16]
+
+
+def kept_beside(bi: Path) -> Path:
+    """The directory of what is kept from one publication to the next; not for others."""
+    return bi.with_name("mart")
 
 
 def published_inputs(bi: Path) -> str | None:
@@ -112,7 +117,10 @@ def _code(package: str) -> bytes:
 @cache
 def _rules() -> str:
     """Identity of what makes facts and tables of days: with other rules none of them is kept."""
-    return hashlib.sha256(_code("waste_assets.mart") + duckdb.__version__.encode()).hexdigest()[:16]
+    told = hashlib.sha256(duckdb.__version__.encode())
+    for package in (*_CODE, "waste_assets.detectors"):
+        told.update(_code(package))
+    return told.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -173,12 +181,13 @@ def publish(lake: Lake, bi: Path, today: date, beside: Beside = NOTHING) -> None
         base = MadeFrom.read(publications.current)
         if base is not None and base.inputs == wanted:
             base = None
-        facts = bi.with_name("mart") / "facts.duckdb"
+        facts = kept_beside(bi) / "facts.duckdb"
         if base is None and wanted == published_inputs(bi):
             drop_database(facts)
+            drop_database(kept_beside(bi) / SUMS)
         being_written = facts.with_name(f".{facts.name}")
         drop_database(being_written)
-        bring_up_to_date(lake, facts, now, _rules(), being_written)
+        bring_up_to_date(facts_by(_rules()), lake, facts, now, being_written)
         with publications.building() as place:
             if base is not None:
                 copied(publications.current / DATABASE, place / DATABASE)
@@ -299,11 +308,15 @@ def _cluster_names(con: duckdb.DuckDBPyConnection, names: ClusterNames) -> None:
 
 
 def _fill(con: duckdb.DuckDBPyConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        # In one statement: one a row takes ten times as long.
-        places = f"({', '.join('?' * len(table.columns))})"
-        values = [row[column.name] for row in rows for column in table.columns]
-        con.execute(f"INSERT INTO {table.name} VALUES {', '.join([places] * len(rows))}", values)
+    told = [[row[column.name] for row in rows] for column in table.columns]
+    _fill_columns(con, table, told)
+
+
+def _fill_columns(con: duckdb.DuckDBPyConnection, table: Table, told: list[list[Any]]) -> None:
+    """Whole columns at once: a row at a time takes minutes where there are many."""
+    if told and told[0]:
+        lists = ", ".join(f"unnest(?::{SQL_TYPES[c.type]}[])" for c in table.columns)
+        con.execute(f"INSERT INTO {table.name} SELECT {lists}", told)
 
 
 def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, Owner]) -> None:
@@ -319,11 +332,7 @@ def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, Owner])
 
 
 def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        # Whole columns at once: a row at a time takes minutes where there are many.
-        lists = ", ".join(f"unnest(?::{SQL_TYPES[c.type]}[])" for c in LABEL_SPEND.columns)
-        told = [list(column) for column in zip(*rows, strict=True)]
-        con.execute(f"INSERT INTO {LABEL_SPEND.name} SELECT {lists}", told)
+    _fill_columns(con, LABEL_SPEND, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _quality(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

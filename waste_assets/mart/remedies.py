@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,16 +11,21 @@ import duckdb
 
 from waste_assets.clusters import estimates
 from waste_assets.clusters.applied import Applied
-from waste_assets.clusters.estimates import Estimate, Frequency, frequencies
+from waste_assets.clusters.estimates import Design, Estimate, Frequency
 from waste_assets.clusters.finding import Finding
-from waste_assets.clusters.remedies.catalogue import remedy_of
-from waste_assets.clusters.remedies.ranking import Basis, ProjectFacts, Ranked, ranked
+from waste_assets.clusters.remedies.catalogue import catalogue
+from waste_assets.clusters.remedies.ranking import (
+    Addressed,
+    Basis,
+    ProjectFacts,
+    Ranked,
+    ranked,
+)
 from waste_assets.clusters.tracking import Span, Tracked, track
 
 #: Kinds of keys that are counted; see occurrences.sql.
 KINDS = ("cause", "cluster", "rule")
 Rows = list[dict[str, Any]]
-_ROWS = 2_000
 
 
 def remedies(
@@ -31,7 +36,7 @@ def remedies(
     `names`: what only one project has may be named.
     """
     basis = _basis(con, names=names)
-    told = ranked(_findings(con), basis)
+    told = ranked(_addressed(con), basis)
     tracked = _tracked(con, applied) if applied else []
     by_remedy: dict[str, list[Tracked]] = defaultdict(list)
     for one in tracked:
@@ -44,25 +49,22 @@ def remedies(
 
 def cluster_estimates(con: duckdb.DuckDBPyConnection) -> Rows:
     """The rows of `cluster_estimates`; a sample has as many sessions as the top."""
-    return [
-        estimate_row(kind, one)
-        for kind in KINDS
-        for one in counted(con, kind, estimates.TOP_N, estimates.TOP_N)
-    ]
+    drawn = design(con, estimates.TOP_N, estimates.TOP_N)
+    return [estimate_row(kind, one) for kind in KINDS for one in counted(con, kind, drawn)]
 
 
-def counted(
-    con: duckdb.DuckDBPyConnection, kind: str, top_n: int, sample: int, seed: int = 0
-) -> list[Frequency]:
-    """How often each thing of a kind happened, the most frequent first.
-
-    Reads `session_usage` and `occurrences`.
-    """
+def design(con: duckdb.DuckDBPyConnection, top_n: int, sample: int, seed: int = 0) -> Design:
+    """Which sessions are the dearest, and which are drawn; reads `session_usage`."""
     costs = con.execute("SELECT session_id, coalesce(usd, 0) FROM session_usage").fetchall()
+    return Design.of(dict(costs), top_n, sample, seed)
+
+
+def counted(con: duckdb.DuckDBPyConnection, kind: str, drawn: Design) -> list[Frequency]:
+    """How often each thing of a kind happened, the most frequent first; reads `occurrences`."""
     happened = con.execute(
-        "SELECT session_id, key, times FROM occurrences WHERE kind = $1 ORDER BY ALL", [kind]
+        "SELECT session_id, key, times FROM occurrences WHERE kind = $1", [kind]
     ).fetchall()
-    return frequencies(dict(costs), happened, top_n, sample, seed)
+    return estimates.counted(drawn, happened)
 
 
 def estimate_row(kind: str, one: Frequency) -> dict[str, Any]:
@@ -91,12 +93,68 @@ def _estimate(name: str, told: Estimate) -> dict[str, float]:
     return {name: told.value, f"{prefix}low": told.low, f"{prefix}high": told.high}
 
 
-def _findings(con: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    """The findings in order; the connection does nothing else until all are taken."""
+def _addressed(con: duckdb.DuckDBPyConnection) -> list[Addressed]:
+    """What each remedy addresses; rows are in the order of the findings."""
+    known = catalogue()
+    dearest = {one.flag_id: one for one in _dearest(con)}
+    groups = {
+        remedy_id: Addressed(
+            known[remedy_id], dearest[flag_id], low, high, candidates, set(sessions), set(days)
+        )
+        for remedy_id, flag_id, low, high, candidates, sessions, days in con.execute(
+            _ADDRESSED
+        ).fetchall()
+    }
+    for remedy_id, project, usd in con.execute(_BY_PROJECT).fetchall():
+        groups[remedy_id].projects[project] = sum(usd)
+    for remedy_id, word, usd, projects in con.execute(_BY_WORD).fetchall():
+        groups[remedy_id].names.add(word, usd, projects)
+    return list(groups.values())
+
+
+def _dearest(con: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Of each remedy the finding to look at first."""
     columns = ", ".join(field.name for field in fields(Finding))
-    cursor = con.execute(f"SELECT {columns} FROM findings")
-    while rows := cursor.fetchmany(_ROWS):
-        yield from (Finding(*row) for row in rows)
+    return [Finding(*row) for row in con.execute(f"SELECT {columns} FROM ({_DEAREST})").fetchall()]
+
+
+# Sure amounts before those of candidates; of equal ones the last id.
+_FIRST = "arg_max({what}, (NOT is_candidate, usd_high, flag_id))"
+_ADDRESSED = f"""
+SELECT
+    remedy_id,
+    {_FIRST.format(what="flag_id")} AS dearest,
+    coalesce(list(usd_low) FILTER (NOT is_candidate), []) AS low,
+    coalesce(list(usd_high) FILTER (NOT is_candidate), []) AS high,
+    coalesce(list(usd_low) FILTER (is_candidate), []) AS candidates,
+    list(DISTINCT session_id) AS sessions,
+    list(DISTINCT day) AS days
+FROM findings
+GROUP BY remedy_id
+"""
+_BY_PROJECT = """
+SELECT remedy_id, project, list(usd_high) FROM findings GROUP BY remedy_id, project
+"""
+# No project is one, too.
+_BY_WORD = """
+SELECT
+    remedy_id, word, list(usd_high),
+    count(DISTINCT project) + max((project IS NULL)::INTEGER) AS projects
+FROM findings
+WHERE word IS NOT NULL
+GROUP BY remedy_id, word
+"""
+_DEAREST = f"""
+SELECT
+    f.* EXCLUDE (tier), n.cluster_id, n.is_candidate, n.usd_low, n.usd_high
+FROM (
+    SELECT {_FIRST.format(what="day")} AS day, {_FIRST.format(what="flag_id")} AS flag_id
+    FROM findings
+    GROUP BY remedy_id
+)
+JOIN findings AS n USING (day, flag_id)
+JOIN flags AS f USING (day, flag_id)
+"""
 
 
 def _basis(con: duckdb.DuckDBPyConnection, *, names: bool) -> Basis:
@@ -129,14 +187,19 @@ def _tracked(con: duckdb.DuckDBPyConnection, applied: Sequence[Applied]) -> list
     wanted = {one.remedy_id for one in applied}
     sure: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in wanted}
     candidates: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in wanted}
-    for finding in _findings(con):
-        remedy_id = remedy_of(finding).id
-        if remedy_id in wanted:
-            kept = (candidates if finding.is_candidate else sure)[remedy_id]
-            count, usd = kept.get(finding.session_id, (0, 0.0))
-            kept[finding.session_id] = count + 1, usd + finding.usd_high
+    counted = con.execute(_COUNTED, [sorted(wanted)]).fetchall()
+    for remedy_id, is_candidate, session_id, usd in counted:
+        (candidates if is_candidate else sure)[remedy_id][session_id] = len(usd), sum(usd)
     spans = [Span(*row) for row in con.execute("FROM session_spans").fetchall()]
     return [track(one, spans, sure[one.remedy_id] or candidates[one.remedy_id]) for one in applied]
+
+
+_COUNTED = """
+SELECT remedy_id, is_candidate, session_id, list(usd_high)
+FROM findings
+WHERE remedy_id IN (SELECT unnest($1::VARCHAR[]))
+GROUP BY remedy_id, is_candidate, session_id
+"""
 
 
 def _remedy_row(rank: int, one: Ranked, tracked: list[Tracked]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 -- What remedies and their tracking are made of, in Python.
 --
--- Reads   usage, owned, clustered, called         (the facts of days)
+-- Reads   usage, owned, clustered, advised, called   (the facts of days)
 --         session_usage, flags, shown_project
 -- Makes   findings, session_spans, project_facts, hour_cache
 
@@ -45,19 +45,12 @@ problems AS (
 SELECT
     f.flag_id,
     coalesce(p.cluster_id, f.category || '/' || f.rule) AS cluster_id,
-    f.category,
-    f.rule,
+    r.remedy_id,
+    r.word,
     f.tier = 'candidate' AS is_candidate,
-    f.cause,
-    f.cause_rule,
     f.session_id,
     f.project,
     f.day,
-    f.tool_name,
-    f.target,
-    f.evidence,
-    f.transcript,
-    f.line_no,
     f.usd_owned AS usd_low,
     f.usd_owned + CASE
         WHEN f.tier = 'candidate' THEN 0
@@ -66,6 +59,7 @@ SELECT
         )
     END AS usd_high
 FROM flags AS f
+LEFT JOIN advised AS r ON r.day = f.day AND r.flag_id = f.flag_id
 LEFT JOIN given AS g ON g.session_id = f.session_id AND g.category = f.category
 LEFT JOIN asked AS a ON a.session_id = f.session_id AND a.category = f.category
 LEFT JOIN problems AS p ON p.flag_id = f.flag_id

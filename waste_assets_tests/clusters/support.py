@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import count
 from typing import Any
 
 from waste_assets.clusters.finding import Finding
+from waste_assets.clusters.remedies.catalogue import remedy_of
+from waste_assets.clusters.remedies.ranking import Addressed
+from waste_assets.clusters.remedies.remedy import Remedy
+from waste_assets.clusters.remedies.words import Names
 
 DAY = date(2026, 9, 1)
 _numbers = count()
@@ -49,3 +55,41 @@ def failure(cause_rule: str, usd: float = 1.0, **fields: Any) -> Finding:
     """A failed call whose cause a rule knew."""
     cause = cause_rule.partition("/")[0]
     return finding("retry_error", "failed", usd, cause=cause, cause_rule=cause_rule, **fields)
+
+
+def gathered(findings: Iterable[Finding]) -> list[Addressed]:
+    """What each remedy addresses of some findings."""
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        groups[remedy_of(finding).id].append(finding)
+    return [_gathered(remedy_of(group[0]), group) for group in groups.values()]
+
+
+def _gathered(remedy: Remedy, findings: Sequence[Finding]) -> Addressed:
+    sure = [one for one in findings if not one.is_candidate]
+    told = Addressed(
+        remedy,
+        max(findings, key=lambda one: (not one.is_candidate, one.usd_high, one.flag_id)),
+        [one.usd_low for one in sure],
+        [one.usd_high for one in sure],
+        [one.usd_low for one in findings if one.is_candidate],
+        {one.session_id for one in findings},
+        {one.day for one in findings},
+        names=names_of(findings, remedy.words or (lambda one: None)),
+    )
+    for one in findings:
+        told.projects[one.project] = told.projects.get(one.project, 0.0) + one.usd_high
+    return told
+
+
+def names_of(findings: Sequence[Finding], word_of: Callable[[Finding], str | None]) -> Names:
+    """What findings are about."""
+    named: dict[str, list[Finding]] = defaultdict(list)
+    for one in findings:
+        word = word_of(one)
+        if word is not None:
+            named[word].append(one)
+    names = Names()
+    for word, about in named.items():
+        names.add(word, (one.usd_high for one in about), len({one.project for one in about}))
+    return names

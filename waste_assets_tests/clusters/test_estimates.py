@@ -120,7 +120,7 @@ def test_the_expansion_estimator_by_hand() -> None:
         np.array([0, 0, 0, 0, 1, 1, 1, 1]),
         np.array([1, 1, 0, 0, 1, 1, 0, 0], dtype=bool),
     )
-    total, variance, freedom = expansion(np.array([1.0, 3, 9, 9, 10, 20, 9, 9]), design)
+    total, variance, freedom = expansion(np.array([1.0, 3, 10, 20]), design)
     assert total == 4 * 2 + 4 * 15
     # N (N - n) / n s²: 4 · 2 / 2 · 2 and 4 · 2 / 2 · 50.
     assert variance == pytest.approx(8 + 200)

@@ -18,7 +18,7 @@ from waste_assets.mart.publish import inputs, publish
 from waste_assets.mart.tables import CLUSTERS, DAILY_WASTE, FLAGS, REMEDIES, REMEDY_TRACKING
 from waste_assets.sample import Conversation, conversation, generate
 from waste_assets.sample.faults import NO_FILE
-from waste_assets_tests.clusters.support import failure, finding
+from waste_assets_tests.clusters.support import failure, finding, gathered
 from waste_assets_tests.support import Audit, Row
 
 MONTH = Basis(span_days=30)
@@ -26,7 +26,7 @@ MONTH = Basis(span_days=30)
 
 def test_findings_of_one_remedy_are_one_and_the_dearest_is_first() -> None:
     small, large = finding(usd=1, high=2), finding("file_reread", "overlap", 4, high=5)
-    one, other = ranked([finding("dead_end", "cut", 6), small, large], MONTH)
+    one, other = ranked(gathered([finding("dead_end", "cut", 6), small, large]), MONTH)
     assert (one.remedy_id, one.usd_low, one.usd_high, one.flags) == ("reread-files", 5, 7, 2)
     assert other.remedy_id == "longer-answers"
     assert one.example == "session.jsonl:7" and one.cluster_id == "file_reread/overlap"
@@ -36,7 +36,7 @@ def test_candidates_are_in_no_sum_and_rank_last() -> None:
     sure = finding("dead_end", "run", 0.5)
     maybe = finding("dead_end", "abandoned", 50, is_candidate=True)
     thought = finding("reasoning", "mechanical", 80, is_candidate=True)
-    one, other = ranked([thought, maybe, sure], MONTH)
+    one, other = ranked(gathered([thought, maybe, sure]), MONTH)
     assert (one.remedy_id, one.usd_high, one.usd_candidate) == ("stop-after-three", 0.5, 50)
     assert (one.flags, one.candidates) == (1, 1)
     assert (other.remedy_id, other.usd_high, other.usd_candidate) == ("lower-effort", 0, 80)
@@ -47,23 +47,23 @@ def test_candidates_are_in_no_sum_and_rank_last() -> None:
 )
 def test_a_month_is_thirty_days_of_what_was_observed(days: int, month: float) -> None:
     """One day is no tenth of a month of such days: a week is taken at the least."""
-    (one,) = ranked([finding(usd=3)], Basis(span_days=days))
+    (one,) = ranked(gathered([finding(usd=3)]), Basis(span_days=days))
     assert one.usd_month_low == pytest.approx(month)
 
 
 def test_a_changed_pattern_leads_to_the_same_remedy_whatever_the_cluster() -> None:
     old = failure("file_precondition/no_match@1", cluster_id="c1-one")
     new = failure("file_precondition/no_match@9", cluster_id="c2-other", usd=2)
-    (one,) = ranked([old, new], MONTH)
+    (one,) = ranked(gathered([old, new]), MONTH)
     assert (one.remedy_id, one.cluster_id) == ("edit-exact-text", "c2-other")
 
 
 def test_an_hours_cache_is_advised_where_it_saves_more_than_it_costs() -> None:
     words = "8 min 5 s idle, and the cache is kept for five minutes"
     found = [finding("cache_write", "rebuild_idle", 5, evidence=words)]
-    (one,) = ranked(found, Basis(30, hour_cache_usd=2))
+    (one,) = ranked(gathered(found), Basis(30, hour_cache_usd=2))
     assert (one.remedy_id, one.usd_low, one.usd_high) == ("hour-cache", 3, 3)
-    (other,) = ranked(found, Basis(30, hour_cache_usd=5))
+    (other,) = ranked(gathered(found), Basis(30, hour_cache_usd=5))
     assert (other.remedy_id, other.usd_low) == ("pauses", 5)
 
 
@@ -85,18 +85,21 @@ def test_facts_of_the_project_stand_in_the_change() -> None:
     here = ProjectFacts("macOS", "pnpm", ("src", "acme", "tests"))
     there = ProjectFacts("Linux", "uv", ("src", "tests"))
     facts = {"~/shop": here, "~/api": there}
-    told = {one.remedy_id: one for one in ranked([program, path], Basis(30, facts))}
+    told = {one.remedy_id: one for one in ranked(gathered([program, path]), Basis(30, facts))}
     programs = told["missing-programs"]
     assert "`pnpm`" in programs.change and "BSD" in programs.change
     # What is missing in one project only is withheld, as are folders that only one has.
     assert "gsed`." not in programs.change and programs.names_withheld == 1
     assert "`src`, `tests`." in told["paths"].change and "acme" not in told["paths"].change
-    named = {one.remedy_id: one for one in ranked([program, path], Basis(30, facts, names=True))}
+    named = {
+        one.remedy_id: one
+        for one in ranked(gathered([program, path]), Basis(30, facts, names=True))
+    }
     assert "Not installed here: `gsed`." in named["missing-programs"].change
     assert "`acme`" in named["paths"].change
     # Projects that differ have no fact in common.
     both = [path, failure("file_precondition/no_such_file@1", project="~/api")]
-    assert "Folders" not in ranked(both, Basis(30, facts, names=True))[0].change
+    assert "Folders" not in ranked(gathered(both), Basis(30, facts, names=True))[0].change
 
 
 # --- published -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from waste_assets.clusters.finding import Finding
 from waste_assets.clusters.remedies import words
-from waste_assets_tests.clusters.support import failure, finding
+from waste_assets_tests.clusters.support import failure, finding, names_of
 
 
 def read(path: str, usd: float = 1.0, project: str = "~/shop") -> Finding:
@@ -104,10 +104,7 @@ def test_files_of_machines_are_named_by_patterns_that_everybody_knows() -> None:
 
 def told(found: list[Finding], *, everything: bool = False) -> tuple[tuple[str, ...], int]:
     """The files that may be named, and how many may not."""
-    names = words.Names()
-    for one in found:
-        names.add(words.files(one), one)
-    return names.told(lambda word: everything)
+    return names_of(found, words.files).told(lambda word: everything)
 
 
 def test_a_name_of_one_project_is_withheld() -> None:

@@ -1,22 +1,20 @@
 """Remedies for what was found, ranked by the dollars a month that they address.
 
-Each finding goes to one remedy, and no dollar is in two findings: so none is in two remedies, and
+Each finding leads to one remedy, and no dollar is in two findings: so none is in two remedies, and
 their sum is never more than the waste. A month is thirty days of the span that was observed, of
 which a week is taken at the least: three days say little about thirty.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from math import fsum
 
 from waste_assets.clusters.finding import Finding
 from waste_assets.clusters.remedies import words
-from waste_assets.clusters.remedies.catalogue import remedy_of
 from waste_assets.clusters.remedies.remedy import Facts, Kind, Remedy, Told
 from waste_assets.clusters.remedies.rules import BY_RULE, HOUR_CACHE
 
@@ -89,89 +87,61 @@ class Ranked:
     evidence: str
 
 
-def ranked(findings: Iterable[Finding], basis: Basis) -> list[Ranked]:
-    """The remedies of some findings, those that address most first; candidates count last.
+@dataclass
+class Addressed:
+    """What a remedy addresses: sums of its findings, USD."""
 
-    Findings are taken one after another, and not kept.
-    """
-    groups: dict[str, _Group] = {}
-    for finding in findings:
-        remedy = remedy_of(finding)
-        if remedy.id not in groups:
-            groups[remedy.id] = _Group(remedy)
-        groups[remedy.id].add(finding)
+    remedy: Remedy
+    #: The finding to look at first.
+    dearest: Finding
+    #: Amounts of certain and likely findings, and of candidates.
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+    candidates: list[float] = field(default_factory=list)
+    sessions: set[str] = field(default_factory=set)
+    days: set[date] = field(default_factory=set)
+    projects: dict[str | None, float] = field(default_factory=dict)
+    names: words.Names = field(default_factory=words.Names)
+
+    def merge(self, other: Addressed) -> None:
+        """Take in all that another one addresses; neither has names."""
+        self.low += other.low
+        self.high += other.high
+        self.candidates += other.candidates
+        self.sessions |= other.sessions
+        for project, usd in other.projects.items():
+            self.projects[project] = self.projects.get(project, 0.0) + usd
+        self.days |= other.days
+        self.dearest = max(self.dearest, other.dearest, key=_order)
+
+
+def ranked(addressed: Iterable[Addressed], basis: Basis) -> list[Ranked]:
+    """The remedies, those that address most first; candidates count last."""
+    groups = {one.remedy.id: one for one in addressed}
     _settle_hour_cache(groups, basis.hour_cache_usd)
     shared = _shared_folders(basis.facts.values())
     found = [_ranked(group, basis, shared) for group in groups.values()]
     return sorted(found, key=lambda one: (-one.usd_high, -one.usd_candidate, one.remedy_id))
 
 
-class _Group:
-    """What a remedy addresses."""
-
-    def __init__(self, remedy: Remedy) -> None:
-        self.remedy = remedy
-        #: Amounts of certain and likely findings, and of candidates.
-        self.low = array("d")
-        self.high = array("d")
-        self.candidates = array("d")
-        self.sessions: set[str] = set()
-        self.projects: dict[str | None, float] = defaultdict(float)
-        self.days: set[date] = set()
-        self.names = words.Names()
-        self._dearest: Finding | None = None
-
-    def add(self, finding: Finding) -> None:
-        """One more finding."""
-        if finding.is_candidate:
-            self.candidates.append(finding.usd_low)
-        else:
-            self.low.append(finding.usd_low)
-            self.high.append(finding.usd_high)
-        self.sessions.add(finding.session_id)
-        self.projects[finding.project] += finding.usd_high
-        self.days.add(finding.day)
-        if self.remedy.words is not None:
-            self.names.add(self.remedy.words(finding), finding)
-        self._offer(finding)
-
-    def merge(self, other: _Group) -> None:
-        """Take in all of another group; neither has names."""
-        self.low += other.low
-        self.high += other.high
-        self.candidates += other.candidates
-        self.sessions |= other.sessions
-        for project, usd in other.projects.items():
-            self.projects[project] += usd
-        self.days |= other.days
-        self._offer(other.dearest)
-
-    @property
-    def dearest(self) -> Finding:
-        """The finding to look at first."""
-        assert self._dearest is not None
-        return self._dearest
-
-    def _offer(self, finding: Finding) -> None:
-        if self._dearest is None or _order(finding) > _order(self._dearest):
-            self._dearest = finding
-
-
 def _order(finding: Finding) -> tuple[bool, float, str]:
     return not finding.is_candidate, finding.usd_high, finding.flag_id
 
 
-def _settle_hour_cache(groups: dict[str, _Group], more_usd: float) -> None:
+def _settle_hour_cache(groups: dict[str, Addressed], more_usd: float) -> None:
     """An hour's cache is advised where it saves more than it costs; else the pauses are."""
     found = groups.get(HOUR_CACHE.id)
     if found is None or fsum(found.low) > more_usd:
         return
     del groups[HOUR_CACHE.id]
     pauses = BY_RULE["cache_write", "rebuild_idle"]
-    groups.setdefault(pauses.id, _Group(pauses)).merge(found)
+    if pauses.id in groups:
+        groups[pauses.id].merge(found)
+    else:
+        groups[pauses.id] = replace(found, remedy=pauses)
 
 
-def _ranked(group: _Group, basis: Basis, shared: frozenset[str]) -> Ranked:
+def _ranked(group: Addressed, basis: Basis, shared: frozenset[str]) -> Ranked:
     remedy, dearest = group.remedy, group.dearest
     cost = basis.hour_cache_usd if remedy is HOUR_CACHE else 0.0
     low, high, candidate = fsum(group.low) - cost, fsum(group.high) - cost, fsum(group.candidates)

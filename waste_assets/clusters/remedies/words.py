@@ -8,8 +8,7 @@ somebody hid in the name of a file is none of these.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from waste_assets.clusters.finding import Finding
@@ -51,15 +50,14 @@ class Names:
     """What findings are about: how dear each name is, and in which projects it occurs."""
 
     def __init__(self) -> None:
-        self._usd: dict[str, float] = defaultdict(float)
-        self._projects: dict[str, set[str | None]] = defaultdict(set)
+        self._usd: dict[str, float] = {}
+        self._projects: dict[str, int] = {}
 
-    def add(self, word: str | None, finding: Finding) -> None:
-        """A finding is about this; None: about nothing that can be named."""
-        if word is not None:
-            # What costs nothing counts for its number.
-            self._usd[word] += finding.usd_high + 1e-9
-            self._projects[word].add(finding.project)
+    def add(self, word: str, usd: Iterable[float], projects: int) -> None:
+        """Findings of so many projects are about this; `usd` is what each has cost."""
+        # What costs nothing counts for its number.
+        self._usd[word] = sum(one + 1e-9 for one in usd)
+        self._projects[word] = projects
 
     def told(self, may_say: Callable[[str], bool]) -> tuple[tuple[str, ...], int]:
         """The dearest names, and how many are withheld.
@@ -67,7 +65,7 @@ class Names:
         A name that only one project has says something of that project: it is withheld, unless it
         may be said.
         """
-        told = [w for w, where in self._projects.items() if len(where) > 1 or may_say(w)]
+        told = [w for w, projects in self._projects.items() if projects > 1 or may_say(w)]
         told.sort(key=lambda word: (-self._usd[word], word))
         return tuple(told[:_NAMES]), len(self._usd) - len(told)
 
