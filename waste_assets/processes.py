@@ -69,6 +69,15 @@ class Processes:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=kind is not None)
 
+    def rest(self) -> None:
+        """Let the processes end: what they hold is wanted for other work.
+
+        Where there is work for them again, others are started.
+        """
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
     def each(
         self,
         function: Callable[[T], U],

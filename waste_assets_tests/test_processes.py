@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 
@@ -25,3 +26,16 @@ def test_much_work_goes_to_the_processes_that_were_started_early(
         assert processes.each(_has_imported, [module], [1]) == [module in sys.modules]
         much = [WORTH_PROCESSES, WORTH_PROCESSES]
         assert processes.each(_has_imported, [module, module], much) == [True, True]
+
+
+def test_processes_that_rest_are_gone_and_others_come_when_there_is_work() -> None:
+    with Processes(2) as processes:
+        much = [WORTH_PROCESSES, WORTH_PROCESSES]
+        first = processes.each(_own_id, [0, 1], much)
+        processes.rest()
+        assert not {*first} & {child.pid for child in multiprocessing.active_children()}
+        assert not {*first} & {*processes.each(_own_id, [0, 1], much)}
+
+
+def _own_id(_: int) -> int:
+    return os.getpid()

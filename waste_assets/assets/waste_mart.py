@@ -20,6 +20,7 @@ from waste_assets.partitions import PUBLISH_POOL, is_sliced
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
+from waste_assets.resources.workers import Workers
 from waste_assets.team.stages import await_others
 
 _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TABLES))
@@ -42,11 +43,13 @@ _WASTE = tuple(table.name for table in (*FLAG_TABLES, *LABEL_TABLES, *CLUSTER_TA
 )
 @quotes_no_secret
 def waste_mart(
-    context: dg.AssetExecutionContext, data_root: DataRoot, haiku: Haiku
+    context: dg.AssetExecutionContext, data_root: DataRoot, haiku: Haiku, workers: Workers
 ) -> dg.MaterializeResult[None]:
     """Publish `bi/waste.duckdb` and its Parquet twins."""
     if is_sliced:
         await_others(context.instance, context.run)
+    # The database needs memory, and nobody needs them any more.
+    workers.processes.rest()
     lake, state = data_root.lake, data_root.state()
     try:
         with data_root.labelling(haiku) as labelling:
