@@ -80,7 +80,7 @@ def plan(
     made = Plan(mark=files.identity, known=known)
     changed = files.chosen(changes.changed)
     made.changed_bytes = sum(changed.sizes)
-    sessions = known.begins({file.session for file in changed if not file.is_lines})
+    sessions = known.begins(changed.sessions_beside())
     _look_ahead(changed, known)
     for file in changed:
         made.days |= _peek(file, known.get(file.path), calendar, sessions)

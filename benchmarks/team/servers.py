@@ -9,7 +9,6 @@ import socket
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from waste_assets_tests import postgres_server
 from waste_assets_tests.loopback import free_port, running, s3_variables
+from waste_assets_tests.program import end_with
 
 BUCKET = "company"
 _WAIT_SECONDS = 60.0
@@ -117,19 +117,7 @@ def _be_a_machine(program: Callable[[], object], environment: Mapping[str, str],
         signal.signal(name, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environment)
-    status = 1
-    try:
-        program()
-        status = 0
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # As a program ends: without waiting for processes that nobody has told to end.
-        os._exit(status)
+    end_with(program)
 
 
 def _answering(port: int) -> None:

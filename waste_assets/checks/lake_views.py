@@ -53,18 +53,13 @@ def open_run(
     # Most queries open the same files, of which there are many.
     con.execute("SET parquet_metadata_cache = true")
     if not suite.whole:
-        _register(con, "held", _held(lake, days))
+        _register(con, "held", archived(lake, days))
         _register(con, "day_bounds", _bounds({*days, *lake.days(RAW_SESSIONS)}, data_root.calendar))
     for table in suite.every:
         view(con, f"every_{table.name}", table, lake.parts(table))
     if suite.prepare:
         show_days(con, lake, suite, days)
         suite.prepare(con, data_root, days)
-
-
-def archived(lake: Lake, days: list[date]) -> pa.Table:
-    """What the footers of the archive say of some days: `day`, `lines`, `files`."""
-    return _held(lake, days)
 
 
 def show_days(con: duckdb.DuckDBPyConnection, lake: Lake, suite: Suite, days: list[date]) -> None:
@@ -92,7 +87,8 @@ def batches(con: duckdb.DuckDBPyConnection, suite: Suite, days: list[date]) -> I
         yield batch
 
 
-def _held(lake: Lake, days: list[date]) -> pa.Table:
+def archived(lake: Lake, days: list[date]) -> pa.Table:
+    """What the footers of the archive say of some days: `day`, `lines`, `files`."""
     contents = [day_contents.contents(lake, day) for day in days]
     return pa.table(
         {

@@ -66,9 +66,9 @@ class KeptNotes:
         wanted = {}
         for key in sorted({*self._places, *self._read}):
             version = version_of(key[0], date.fromisoformat(key[1]))
-            if version in (self._read.get(key, ("",))[0], self._places.get(key, ("",))[0]):
+            known = self._read.get(key, ("",))[0], self._places.get(key, ("",))[0]
+            if version and version in known:
                 wanted[key] = version
-        wanted = {key: version for key, version in wanted.items() if version}
         written = temporary(self._file)
         # Kept for speed alone: who may not write, or has no room left, goes without.
         with suppress(OSError):

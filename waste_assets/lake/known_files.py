@@ -71,7 +71,7 @@ class KnownFiles:
     @classmethod
     def of(cls, entries: Iterable[CatalogEntry]) -> KnownFiles:
         """Of a few entries."""
-        rows = [(e.path, *row_of(e)[1:]) for e in entries]
+        rows = [row_of(entry) for entry in entries]
         return cls([rows] if rows else [])
 
     def __len__(self) -> int:

@@ -150,7 +150,7 @@ def update(
             )
             # What nobody could know of before the files were read.
             wanted, known = _wanted(lake, state, files, first, last)
-        begins = known.begins(_beside(wanted))
+        begins = known.begins(wanted.sessions_beside())
         report = _unless_overtaken(
             lambda: _Update(lake, begins, first, last, calendar, follow, progress, opened).run(
                 wanted
@@ -174,11 +174,6 @@ def _wanted(
     known = state.catalog()
     changes = Changes(files, known)
     return files.chosen(changes.changed | changes.lacking(lake, first, last)), known
-
-
-def _beside(files: Iterable[SourceFile]) -> set[str]:
-    """The sessions of what stands beside a transcript: it is of the day on which they began."""
-    return {file.session for file in files if not file.is_lines}
 
 
 def _strays(
@@ -210,7 +205,7 @@ def _archive_strays(
     names = {file.transcript for file in files if file.path in paths}
     chosen = files.chosen(file.transcript in names for file in files)
     with lake.lock(RAW_SESSIONS, day, day):
-        begins = state.catalog().begins(_beside(chosen))
+        begins = state.catalog().begins(chosen.sessions_beside())
         report = _unless_overtaken(
             lambda: _Update(lake, begins, day, day, calendar, follow).run(chosen)
         )
@@ -228,7 +223,7 @@ def _update_portions(
     progress: Callable[[int], None],
 ) -> ArchiveReport:
     """Each portion of days by itself, as many at once as there are processes."""
-    tasks = [(part, known.begins(_beside(part.files))) for part in parts]
+    tasks = [(part, known.begins(part.files.sessions_beside())) for part in parts]
     work = partial(_update_portion, lake, calendar.zone.key, follow)
     whole = ArchiveReport()
     for report in processes.each(work, tasks, [part.bytes for part in parts], progress):

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate, compress
 from typing import overload
 
+from waste_assets.lake.catalog import session_of
+
 #: A path is kept as it is, whatever its bytes.
 _EXACTLY = ("utf-8", "surrogatepass")
 
@@ -38,7 +40,7 @@ class SourceFile:
     @property
     def session(self) -> str:
         """The session's part of the transcript's name."""
-        return self.transcript.split("/", 1)[0].removesuffix(".jsonl")
+        return session_of(self.transcript)
 
 
 class Listing(Sequence[SourceFile]):
@@ -127,6 +129,10 @@ class Listing(Sequence[SourceFile]):
     def chosen(self, wanted: Iterable[bool]) -> Listing:
         """The files of which this is true; `wanted` says it of each, in order."""
         return Listing(map(self._file, compress(range(len(self)), wanted)))
+
+    def sessions_beside(self) -> set[str]:
+        """The sessions of what stands beside a transcript: it is of the day on which they began."""
+        return {file.session for file in self if not file.is_lines}
 
     @property
     def identity(self) -> str:

@@ -74,7 +74,7 @@ def about(
 def spans_of(files: Listing, known: KnownFiles, changes: Changes, calendar: Calendar) -> list[Span]:
     """The first and the last day of each file, as far as a look at it tells."""
     of_transcript: dict[str, Span] = {}
-    beside = {file.session for file in files if not file.is_lines}
+    beside = files.sessions_beside()
     begin_of_session = known.begins(beside)
     for number, file in enumerate(files):
         if file.is_lines:
