@@ -60,7 +60,7 @@ def test_a_file_that_has_not_changed_takes_a_few_hundred_bytes(tmp_path: Path) -
         audit = remembered(tmp_path / str(files), files)
         gc.collect()
         tracemalloc.start()
-        listing = Listing(file for file, _ in history(files))
+        listing = Listing.of(file for file, _ in history(files))
         audit.files = lambda found=listing: found  # type: ignore[misc, assignment]
         tracemalloc.reset_peak()
         made = audit.plan()
@@ -76,7 +76,7 @@ def test_a_file_that_has_not_changed_takes_a_few_hundred_bytes(tmp_path: Path) -
 def test_what_is_told_of_a_file_is_what_was_given(tmp_path: Path) -> None:
     files = [file for file, _ in history(3)]
     files += [SourceFile("/odd/\udcff/é.jsonl", "\udcff/é.jsonl", False, 0, -5)]
-    listing = Listing(files)
+    listing = Listing.of(files)
     assert list(listing) == files
     assert (listing[-1], listing[1:3]) == (files[3], files[1:3])
     assert list(listing.chosen(file.is_lines for file in listing)) == files[:3]

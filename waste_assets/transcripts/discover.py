@@ -164,7 +164,7 @@ class _Found:
         transcripts, paths, are_lines, sizes, mtimes, roots = zip(*rows, strict=True)
         whose = [(source.owner, source.host) for source, _, _ in self._roots]
         owners = [whose[root] for root in roots]
-        return Listing.of_columns(paths, transcripts, are_lines, sizes, mtimes, owners)
+        return Listing(paths, transcripts, are_lines, sizes, mtimes, owners)
 
     def _real(self, row: _Row) -> str:
         path, (_, start, real_start) = row[1], self._roots[row[-1]]

@@ -46,41 +46,16 @@ class SourceFile:
 class Listing(Sequence[SourceFile]):
     """Files, each made when it is asked for; in the order in which they were given."""
 
-    def __init__(self, files: Iterable[SourceFile] = ()) -> None:
-        told = list(files)
-        self._take(
-            [file.path for file in told],
-            [file.transcript for file in told],
-            [file.is_lines for file in told],
-            [file.size for file in told],
-            [file.mtime_ns for file in told],
-            [(file.owner, file.host) for file in told],
-        )
-
-    @classmethod
-    def of_columns(
-        cls,
-        paths: Sequence[str],
-        transcripts: Sequence[str],
-        are_lines: Sequence[bool],
-        sizes: Sequence[int],
-        mtimes: Sequence[int],
-        whose: Sequence[tuple[str, str]],
-    ) -> Listing:
-        """Of the fields of all files; `whose` are owner and host."""
-        made = cls.__new__(cls)
-        made._take(paths, transcripts, are_lines, sizes, mtimes, whose)
-        return made
-
-    def _take(
+    def __init__(
         self,
-        paths: Sequence[str],
-        transcripts: Sequence[str],
-        are_lines: Sequence[bool],
-        sizes: Sequence[int],
-        mtimes: Sequence[int],
-        whose: Sequence[tuple[str, str]],
+        paths: Sequence[str] = (),
+        transcripts: Sequence[str] = (),
+        are_lines: Sequence[bool] = (),
+        sizes: Sequence[int] = (),
+        mtimes: Sequence[int] = (),
+        whose: Sequence[tuple[str, str]] = (),
     ) -> None:
+        """Of the fields of all files; `whose` are owner and host."""
         encoded = [path.encode(*_EXACTLY) for path in paths]
         self._paths = b"".join(encoded)
         self._ends = array("q", accumulate(map(len, encoded)))
@@ -93,6 +68,19 @@ class Listing(Sequence[SourceFile]):
         #: Which of `_whose` the file's owner and host are.
         self._of = array("i", [numbers.setdefault(one, len(numbers)) for one in whose])
         self._whose = list(numbers)
+
+    @classmethod
+    def of(cls, files: Iterable[SourceFile]) -> Listing:
+        """Of files, one by one."""
+        told = list(files)
+        return cls(
+            [file.path for file in told],
+            [file.transcript for file in told],
+            [file.is_lines for file in told],
+            [file.size for file in told],
+            [file.mtime_ns for file in told],
+            [(file.owner, file.host) for file in told],
+        )
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -128,7 +116,7 @@ class Listing(Sequence[SourceFile]):
 
     def chosen(self, wanted: Iterable[bool]) -> Listing:
         """The files of which this is true; `wanted` says it of each, in order."""
-        return Listing(map(self._file, compress(range(len(self)), wanted)))
+        return Listing.of(map(self._file, compress(range(len(self)), wanted)))
 
     def sessions_beside(self) -> set[str]:
         """The sessions of what stands beside a transcript: it is of the day on which they began."""

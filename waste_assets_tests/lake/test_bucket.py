@@ -181,7 +181,7 @@ def archive_from(folder: Path, start: threading.Barrier) -> None:
     with closing(State(audit.data)) as state:
         for file in files:
             archive.update(
-                audit.lake, state, Listing([file]), FIRST, LAST, calendar, follow=DayFacts
+                audit.lake, state, Listing.of([file]), FIRST, LAST, calendar, follow=DayFacts
             )
 
 
