@@ -27,7 +27,7 @@ from waste_assets.lake.whole import write_whole
 from waste_assets.processes import WORTH_PROCESSES, start_early
 from waste_assets.redaction import redact, without_secrets
 from waste_assets.settings import Settings
-from waste_assets.transcripts.discover import check_roots, discover
+from waste_assets.transcripts.discover import Discovered, check_roots, discover
 from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source, SourceError
 from waste_assets.unchanged import identity, note, recalled
@@ -102,10 +102,10 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     labels.pick_up()
     # What was left out before comes first.
     labels.ask()
-    told = recalled(settings.data_root, identity(settings, *listed))
+    told = recalled(settings.data_root, identity(settings, listed))
     if told is None:
-        if not listed[0] and not lake_of(settings.data_root, settings.lake).exists():
-            raise SourceError(_nothing(roots, listed[1]))
+        if not listed.files and not lake_of(settings.data_root, settings.lake).exists():
+            raise SourceError(_nothing(roots, listed.unlisted))
         told = _brought_up_to_date(settings, since, until, roots, work, labels.run, listed)
     if not work.errors and labels.ask():
         # What it cost is published too; and what was answered at once is at hand.
@@ -127,18 +127,15 @@ def run_audit(settings: Settings, since: date | None = None, until: date | None 
     return Outcome(told, not work.errors)
 
 
-#: The files of the sources, and (path, reason) of what could not be looked at.
-_Listed = tuple[Listing, list[tuple[str, str]]]
-
-
-def _discovered(settings: Settings, roots: list[Source]) -> _Listed:
-    """The files of the sources, without those that were forgotten on request."""
-    found, unlisted = discover(roots)
+def _discovered(settings: Settings, roots: list[Source]) -> Discovered:
+    """What the sources hold, without what was forgotten on request."""
+    found = discover(roots)
     if may_have_forgotten(settings.data_root, settings.lake):
         from waste_assets.transcripts.forgotten import Forgotten
 
-        found = Forgotten.of(lake_of(settings.data_root, settings.lake)).without(found)
-    return found, unlisted
+        forgotten = Forgotten.of(lake_of(settings.data_root, settings.lake))
+        found = found._replace(files=forgotten.without(found.files))
+    return found
 
 
 class _Labels:
@@ -200,7 +197,7 @@ def _brought_up_to_date(
     roots: list[Source],
     work: _Work,
     run: str,
-    listed: _Listed | None = None,
+    listed: Discovered | None = None,
 ) -> dict[str, Any]:
     """Plan and execute until nothing is left to do; tells of the files and the account.
 
@@ -235,7 +232,7 @@ def _settled(
     roots: list[Source],
     work: _Work,
     run: str,
-    listed: _Listed | None,
+    listed: Discovered | None,
 ) -> dict[str, Any]:
     """The same, for the only audit of the data root."""
     # Nothing of this is needed where nothing has changed.
@@ -257,14 +254,14 @@ def _settled(
     try:
         labelling = labelled(settings, state)
         for _ in range(_ROUNDS):
-            found, unlisted = listed or _discovered(settings, roots)
+            found = listed or _discovered(settings, roots)
             listed = None
-            before = identity(settings, found, unlisted)
+            before = identity(settings, found)
             made = plan(
                 lake,
                 state,
                 bi,
-                found,
+                found.files,
                 calendar,
                 detector_settings,
                 labelling,
@@ -277,7 +274,7 @@ def _settled(
                 break
             # It would lie there meanwhile, and is another one afterwards.
             made.known = KnownFiles()
-            _execute(settings, made, days, label_days, work, run, (found, unlisted))
+            _execute(settings, made, days, label_days, work, run, found)
             if work.errors or not (days or label_days):
                 break
         if (settings.data_root / _RUNNING).exists():
@@ -287,8 +284,8 @@ def _settled(
             (settings.data_root / _RUNNING).unlink()
         known = made.known if len(made.known) else state.catalog()
         told = {
-            "files": _files(found, unlisted, known, calendar.day_at(datetime.now(UTC))),
-            "retention": retention(lake, roots, found, known).told(),
+            "files": _files(found, known, calendar.day_at(datetime.now(UTC))),
+            "retention": retention(lake, roots, found.files, known).told(),
         }
         # Where a first audit failed before it published an account, there is none.
         if not work.errors or (bi / "waste.duckdb").exists():
@@ -299,8 +296,8 @@ def _settled(
     settled = made.is_empty and not told["files"]["unreadable"] and not work.errors
     # What could not be sent is tried again.
     settled = settled and not told["alerts_not_sent"]
-    if settled and before == identity(settings, found, unlisted):
-        note(settings.data_root, before, _settles(found, known), told)
+    if settled and before == identity(settings, found):
+        note(settings.data_root, before, _settles(found.files, known), told)
     return told
 
 
@@ -322,20 +319,18 @@ def _within(days: set[date], since: date | None, until: date | None) -> list[dat
     )
 
 
-def _files(
-    found: Listing, unlisted: list[tuple[str, str]], known: KnownFiles, today: date
-) -> dict[str, Any]:
+def _files(found: Discovered, known: KnownFiles, today: date) -> dict[str, Any]:
     """How many source files there are, and what has become of them."""
-    rows = known.rows_of(found.keys())
-    missing = [(file.path, "cannot be read") for file in found.chosen(rows < 0)]
+    rows = known.rows_of(found.files.keys())
+    missing = [(file.path, "cannot be read") for file in found.files.chosen(rows < 0)]
     read = rows[rows >= 0]
     return {
-        "found": len(found) + len(unlisted),
+        "found": len(found.files) + len(found.unlisted),
         "read": len(read),
         "being_written": int((known.pending_bytes[read] > 0).sum()),
         # Archived, and not counted before their day has come.
         "misdated": int(known.dated_after(today)[read].sum()),
-        "unreadable": [(without_secrets(path), why) for path, why in (*unlisted, *missing)],
+        "unreadable": [(without_secrets(path), why) for path, why in (*found.unlisted, *missing)],
     }
 
 
@@ -385,7 +380,7 @@ def _execute(
     label_days: list[date],
     work: _Work,
     run: str,
-    listed: _Listed,
+    listed: Discovered,
 ) -> None:
     """Run the job over the days, or over those of which only the labels are out of date."""
     started = time.perf_counter()
@@ -404,7 +399,7 @@ def _execute(
     job = definitions(settings, run).resolve_job_def(name)
     built = days or label_days
     work.starting += time.perf_counter() - started
-    with instance, listed_already(settings.sources, *listed):
+    with instance, listed_already(settings.sources, listed):
         end_killed_audits(instance)
         running.touch()
         result = job.execute_in_process(

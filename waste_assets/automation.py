@@ -85,7 +85,7 @@ def changed_transcripts(
     haiku: Haiku,
 ) -> dg.SensorResult | dg.SkipReason:
     """One run over the range of such days; asked again only when something changes again."""
-    files, _ = source.files(data_root.lake)
+    files = source.found(data_root.lake).files
     state = data_root.state()
     try:
         with data_root.labelling(haiku) as labelling:

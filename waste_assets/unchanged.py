@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,22 +23,22 @@ from waste_assets.lake.place import STATE, directory_of
 from waste_assets.lake.whole import write_whole
 from waste_assets.settings import LABELS_FILE, Settings
 from waste_assets.transcripts.days import Calendar
-from waste_assets.transcripts.listing import Listing
+from waste_assets.transcripts.discover import Discovered
 
 _NAME = "unchanged.json"
 _CODE = Path(__file__).parent
 _RULES = (".py", ".sql", ".csv", ".yaml", ".j2", ".css")
 
 
-def identity(settings: Settings, found: Listing, unlisted: Sequence[tuple[str, str]]) -> str:
-    """Identity of everything that a plan looks at; `found` and `unlisted` are the sources."""
+def identity(settings: Settings, found: Discovered) -> str:
+    """Identity of everything that a plan looks at; `found` is what the sources hold."""
     told = hashlib.sha256()
     today = Calendar(settings.time_zone).day_at(datetime.now(UTC))
     # Lines of tomorrow count when their day has come.
     alerts = AlertSettings.from_environment()
-    rest = (settings, alerts, bool(alerts.webhook), today, unlisted)
+    rest = (settings, alerts, bool(alerts.webhook), today, found.unlisted)
     told.update(repr(rest).encode("utf-8", "surrogateescape"))
-    told.update(found.identity.encode())
+    told.update(found.files.identity.encode())
     # It changes what is known of the past; where it lies may hold a password.
     told.update(os.environ.get(STATE, "").encode())
     root = settings.data_root

@@ -36,7 +36,7 @@ def audit(built: Audit, tmp_path: Path) -> Audit:
 
 def identity(audit: Audit, zone: str = "UTC") -> str:
     settings = Settings(audit.data, (audit.source,), zone)
-    return unchanged.identity(settings, *discover([audit.source]))
+    return unchanged.identity(settings, discover([audit.source]))
 
 
 def a_partition_is_deleted(audit: Audit) -> None:

@@ -35,7 +35,7 @@ def raw_sessions(
 ) -> dg.MaterializeResult[None]:
     """Merge what the sources hold now with what is archived."""
     days = days_of(context.partition_keys)
-    files, unlisted = source.files(data_root.lake)
+    files, unlisted = source.found(data_root.lake)
     task = Task("Archiving", sum(files.sizes))
     state = data_root.state()
     try:

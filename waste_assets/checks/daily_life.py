@@ -29,7 +29,7 @@ _MART = "waste_mart"
 @quotes_no_secret
 def archived_before_cleanup(data_root: DataRoot, source: TranscriptSource) -> dg.AssetCheckResult:
     """What of the sources is not archived, and how long it will be there."""
-    files, _ = source.files(data_root.lake)
+    files = source.found(data_root.lake).files
     state = data_root.state()
     try:
         found = retention(data_root.lake, source.existing(), files, state.catalog())

@@ -7,25 +7,22 @@ from pathlib import Path
 import dagster as dg
 
 from waste_assets.lake.lake import Lake
-from waste_assets.transcripts.discover import check_roots, discover
+from waste_assets.transcripts.discover import Discovered, check_roots, discover
 from waste_assets.transcripts.forgotten import Forgotten
-from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.sources import Source
 
-#: The files of sources, and what could not be looked at, that this process has just listed.
-_listed: dict[tuple[str, ...], tuple[Listing, list[tuple[str, str]]]] = {}
+#: What this process has just found in sources.
+_listed: dict[tuple[str, ...], Discovered] = {}
 
 
 @contextmanager
-def listed_already(
-    roots: Iterable[Path | str], files: Listing, unlisted: list[tuple[str, str]]
-) -> Iterator[None]:
+def listed_already(roots: Iterable[Path | str], found: Discovered) -> Iterator[None]:
     """While a run in this process is at work, believe that the sources hold these files.
 
     What changes meanwhile is for the next plan, as it is for a run that has listed them itself.
     """
     key = tuple(map(str, roots))
-    _listed[key] = files, unlisted
+    _listed[key] = found
     try:
         yield
     finally:
@@ -37,11 +34,10 @@ class TranscriptSource(dg.ConfigurableResource["TranscriptSource"]):
 
     roots: list[str]
 
-    def files(self, lake: Lake) -> tuple[Listing, list[tuple[str, str]]]:
-        """The files to archive into a lake, and (path, reason) of what could not be looked at."""
-        known = _listed.get(tuple(self.roots))
-        found, unlisted = known or discover(self.existing())
-        return Forgotten.of(lake).without(found), unlisted
+    def found(self, lake: Lake) -> Discovered:
+        """The files to archive into a lake, and what could not be looked at."""
+        found = _listed.get(tuple(self.roots)) or discover(self.existing())
+        return Discovered(Forgotten.of(lake).without(found.files), found.unlisted)
 
     def existing(self) -> list[Source]:
         """The roots that are there."""

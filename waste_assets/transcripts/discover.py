@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from waste_assets.transcripts import bucket
 from waste_assets.transcripts.listing import Listing
@@ -59,12 +60,21 @@ def check_roots(roots: Iterable[Path | str]) -> list[Source]:
     return checked
 
 
-def discover(roots: Iterable[Path | str | Source]) -> tuple[Listing, list[tuple[str, str]]]:
-    """Every file worth archiving below the roots, by transcript, and what could not be listed.
+class Discovered(NamedTuple):
+    """What lies below some roots."""
+
+    #: Every file worth archiving, by transcript.
+    files: Listing
+    #: Path and reason of each directory and file that could not be looked at: they are reported,
+    #: never fatal.
+    unlisted: list[tuple[str, str]]
+
+
+def discover(roots: Iterable[Path | str | Source]) -> Discovered:
+    """List the roots.
 
     A root is a Claude config directory, its `projects` directory, or any directory with
-    transcripts in it. The second list holds (path, reason) of directories and files that could
-    not be looked at: they are reported, never fatal.
+    transcripts in it.
     """
     found = _Found()
     for source in _sources(roots):
@@ -79,7 +89,7 @@ def discover(roots: Iterable[Path | str | Source]) -> tuple[Listing, list[tuple[
         # Links to directories are not followed: below the start only files may be links.
         for entry, relative in _walk(str(start), "", found.unreadable):
             found.take(entry, relative)
-    return found.listing(), found.unreadable
+    return Discovered(found.listing(), found.unreadable)
 
 
 def of_session(transcript: Path) -> Listing:
