@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from waste_assets_tests.bucket_server import BucketServer
 
 
-#: They take a minute with few tests each: where they began last, a core would wait for them.
-_LONG = ("test_ui.py", "team/", "test_corpus.py", "test_readers.py", "test_forgetting.py", "plug/")
+#: Each takes half a minute or more: where they began last, a core would wait for them.
+_LONG = (
+    "test_ui.py", "team/", "test_corpus.py", "test_readers.py", "test_forgetting.py", "plug/",
+    "test_checks.py", "test_days.py", "test_cli.py", "test_archive.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

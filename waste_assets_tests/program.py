@@ -1,8 +1,7 @@
 """`waste-assets` as a process of its own that begins with the libraries imported.
 
-To import Dagster takes longer than most of what a test has done: so each process that runs tests
-has one that has imported it, of which each command is a fork. What the program imports of its own
-it imports itself, with the variables that it was given.
+Each command is a fork, see `forks.py`. What of the program's own modules reads variables when it
+is imported is left to the fork, which has the variables that it was given.
 """
 
 from __future__ import annotations
@@ -16,16 +15,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NoReturn
 
+from waste_assets_tests.forks import FORKS
+
 PROGRAM = str(Path(sys.executable).with_name("waste-assets"))
 _SECONDS = 120
-#: What takes long to import, and reads none of the project's variables.
-_LIBRARIES = ("dagster", "dagster_duckdb", "great_expectations", "pandas", __name__)
-_server = get_context("forkserver")
-_server.set_forkserver_preload([*_LIBRARIES])
 
 
 def run(
@@ -44,7 +40,7 @@ def run(
     typed = [PROGRAM, *map(str, arguments)]
     with tempfile.TemporaryDirectory(prefix="program-") as folder:
         told = Path(folder) / "out", Path(folder) / "err"
-        process = _server.Process(target=_be, args=(main, typed, known, home, limit, *told))
+        process = FORKS.Process(target=_be, args=(main, typed, known, home, limit, *told))
         process.start()
         process.join(_SECONDS)
         if process.exitcode is None:

@@ -141,10 +141,15 @@ class Audit:
             judged.build(self.lake, chosen, DetectorSettings(), labelling)
         return self.rows(HAIKU_LABELS)
 
-    def run(self) -> archive.ArchiveReport:
-        """Archive and account for everything, and label it."""
+    def account(self) -> archive.ArchiveReport:
+        """Archive and account for everything, and judge nothing."""
         report = self.archive()
         self.turns()
+        return report
+
+    def run(self) -> archive.ArchiveReport:
+        """Archive and account for everything, find what was waste, and label it."""
+        report = self.account()
         self.flags()
         self.labels()
         return report

@@ -31,6 +31,7 @@ from waste_assets.lake.tables import (
 from waste_assets.mart.tables import REMEDIES
 from waste_assets.redaction import redact
 from waste_assets.report.overview import PARTS
+from waste_assets.report.site import Written
 from waste_assets.resources.data_root import DataRoot
 from waste_assets_tests.checks.every import broken
 from waste_assets_tests.report.page import Page
@@ -60,6 +61,13 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     corpus = Audit(tmp_path_factory.mktemp("corpus"), CORPUS)
     corpus.run()
     return corpus
+
+
+@pytest.fixture(scope="module")
+def written(audit: Audit) -> Written:
+    """What is published of it, and the report."""
+    audit.publish()
+    return audit.report()
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +173,9 @@ def test_the_detectors_agree_with_people(audit: Audit) -> None:
     assert found.fault.value >= 0.85
 
 
-def test_remedies_address_all_of_the_waste_once_and_say_what_to_change(audit: Audit) -> None:
-    audit.publish()
+def test_remedies_address_all_of_the_waste_once_and_say_what_to_change(
+    audit: Audit, written: Written
+) -> None:
     rows = audit.published(REMEDIES)
     sure = [row for row in audit.rows(HEURISTIC_FLAGS) if row["tier"] != "candidate"]
     assert sum(row["flags"] for row in rows) == len(sure)
@@ -183,9 +192,7 @@ def test_remedies_address_all_of_the_waste_once_and_say_what_to_change(audit: Au
             json.loads(row["change"])
 
 
-def test_the_report_of_real_sessions_adds_up_and_nothing_in_it_acts(audit: Audit) -> None:
-    audit.publish()
-    written = audit.report()
+def test_the_report_of_real_sessions_adds_up_and_nothing_in_it_acts(written: Written) -> None:
     index = Page.of(written.index)
     bill = index.figure("spent")
     assert sum(index.figure(f"part-{name}") for name in PARTS) == pytest.approx(bill)
@@ -225,8 +232,5 @@ def test_what_is_asked_about_real_work_is_short_fenced_and_names_nobody(audit: A
     assert len(goals) / (tasks["dead_end"] + tasks["audit"]) > 0.95
 
 
-def test_real_work_breaks_no_check_that_would_stop_an_audit(audit: Audit) -> None:
-    audit.labels()
-    audit.publish()
-    audit.report()
+def test_real_work_breaks_no_check_that_would_stop_an_audit(audit: Audit, written: Written) -> None:
     assert broken(DataRoot(path=str(audit.data)), blocking=True) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -27,6 +26,7 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.sample import Conversation, conversation, generate
 from waste_assets.sample.blocks import bash, read, say
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.support import (
     KINDS,
     Audit,
@@ -154,8 +154,7 @@ def test_processes_that_archive_and_build_at_once_get_the_same_rows_and_wait_for
 
 
 def _at_once(audit: Audit, shares: list[list[date]]) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+    with ProcessPoolExecutor(len(shares), mp_context=FORKS) as pool:
         running = [
             pool.submit(build_days, str(audit.folder), str(audit.roots[0]), share)
             for share in shares

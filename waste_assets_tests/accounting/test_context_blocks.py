@@ -39,7 +39,7 @@ def audit(tmp_path: Path) -> Audit:
 def blocks_of(audit: Audit, *conversations: Conversation) -> dict[str, list[Row]]:
     """Run over these sessions; the blocks of each response in order, by message id."""
     audit.write(*conversations)
-    audit.run()
+    audit.account()
     grouped: dict[str, list[Row]] = defaultdict(list)
     for block in assert_blocks_add_up(audit):
         grouped[block["response_id"]].append(block)
@@ -293,7 +293,7 @@ def test_an_image_in_a_result_weighs_as_an_image(audit: Audit) -> None:
     ]
     shown = record(2, "user", message={"role": "user", "content": results})
     write_lines(audit, map(as_line, (asked, shown, answered)))
-    audit.run()
+    audit.account()
     last = [b for b in assert_blocks_add_up(audit) if b["response_id"] == "msg_0003"]
     assert [(block["kind"], block["tokens"]) for block in last[1:]] == [
         ("tool_result", 1_250), ("user_text", 1_250),

@@ -23,7 +23,7 @@ def audit(tmp_path: Path) -> Audit:
     one = Audit(tmp_path)
     for number, day in enumerate((FIRST, SECOND, THIRD), 1):
         write_lines(one, [as_line(on(day, number))], session_of(number))
-    one.run()
+    one.account()
     return one
 
 
@@ -62,7 +62,7 @@ def test_nothing_is_shared_where_nothing_crosses(audit: Audit) -> None:
 def test_a_copy_in_a_file_that_arrives_later_is_found_on_its_other_day(audit: Audit) -> None:
     shared(audit)
     write_lines(audit, [as_line(on(THIRD, 1, session=4))], session_of(4))
-    audit.run()
+    audit.account()
     assert shared(audit) == {FIRST: {THIRD}, THIRD: {FIRST}}
     responses = [row["message_id"] for row in audit.rows(PARSED_TURNS)]
     assert sorted(responses) == ["msg_0001", "msg_0002", "msg_0003"]
@@ -71,7 +71,7 @@ def test_a_copy_in_a_file_that_arrives_later_is_found_on_its_other_day(audit: Au
 def test_a_response_on_three_days_joins_all_of_them(audit: Audit) -> None:
     lines = [as_line(on(day, 1, session=4)) for day in (SECOND, THIRD)]
     write_lines(audit, lines, session_of(4))
-    audit.run()
+    audit.account()
     assert shared(audit) == {
         FIRST: {SECOND, THIRD},
         SECOND: {FIRST, THIRD},
@@ -81,7 +81,7 @@ def test_a_response_on_three_days_joins_all_of_them(audit: Audit) -> None:
 
 def test_lines_that_are_gone_share_nothing_any_more(audit: Audit) -> None:
     write_lines(audit, [as_line(on(THIRD, 1, session=4))], session_of(4))
-    audit.run()
+    audit.account()
     assert shared(audit)
     audit.lake.remove(LINE_USAGE, THIRD)
     assert shared(audit) == {}
@@ -90,7 +90,7 @@ def test_lines_that_are_gone_share_nothing_any_more(audit: Audit) -> None:
 @pytest.mark.parametrize("content", [None, b"", b"not digests", b"ARROW1\0\0"])
 def test_digests_that_are_lost_or_torn_are_made_again(audit: Audit, content: bytes | None) -> None:
     write_lines(audit, [as_line(on(THIRD, 1, session=4))], session_of(4))
-    audit.run()
+    audit.account()
     before = shared(audit)
     kept = audit.lake.root / ".response_digests"
     kept.unlink() if content is None else kept.write_bytes(content)
@@ -101,7 +101,7 @@ def test_digests_that_are_lost_or_torn_are_made_again(audit: Audit, content: byt
 def test_digests_of_another_lake_are_not_believed(audit: Audit, tmp_path: Path) -> None:
     other = Audit(tmp_path / "other")
     write_lines(other, [as_line(on(FIRST, 9)), as_line(on(THIRD, 9))], session_of(9))
-    other.run()
+    other.account()
     shutil.copy(other.lake.root / ".response_digests", audit.lake.root / ".response_digests")
     assert shared(audit) == {}
 
@@ -110,7 +110,7 @@ def test_days_that_the_archive_did_not_hold_yet_are_left_out(audit: Audit) -> No
     before = Holdings.of(audit.lake)
     later = date(2026, 3, 20)
     write_lines(audit, [as_line(on(later, 1, session=4))], session_of(4))
-    audit.run()
+    audit.account()
     assert shared(audit) == {FIRST: {later}, later: {FIRST}}
     assert copies_elsewhere(None, audit.lake, before) == {}
 

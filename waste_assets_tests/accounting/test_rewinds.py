@@ -39,7 +39,7 @@ def began(name: str = "back") -> Conversation:
 def entered(audit: Audit, *conversations: Conversation) -> tuple[Row, list[tuple[str, int]]]:
     """The last response, and the blocks that entered with it."""
     audit.write(*conversations)
-    audit.run()
+    audit.account()
     return last(audit)
 
 
@@ -124,7 +124,7 @@ def test_rows_do_not_depend_on_how_days_were_batched(audit: Audit, tmp_path: Pat
     c.at("2026-03-04T09:00:00Z").rewind().user("Right").bash("make", tokens=700).say()
     c.at("2026-03-05T09:00:00Z").rewind(2).user("x" * 40).read("a.py", 600).say()
     audit.write(c)
-    audit.run()
+    audit.account()
     one_by_one = Audit(tmp_path / "other", audit.source)
     one_by_one.archive()
     days = one_by_one.lake.days(RAW_SESSIONS)
@@ -153,7 +153,7 @@ def test_a_copy_that_goes_back_to_less_than_what_was_there_begins_an_epoch(audit
     write_lines(audit, map(as_line, told))
     new = "99999999-2222-4333-8444-555555555555"
     write_lines(audit, [as_line({**line, "sessionId": new}) for line in (*told, *back)], new)
-    audit.run()
+    audit.account()
     turn, blocks = last(audit)
     assert (turn["is_rewound"], turn["epoch_start"]) == (True, "shrink")
     assert min(tokens for _, tokens in blocks) >= 0
@@ -165,7 +165,7 @@ def test_an_empty_name_is_no_line_that_one_could_go_back_to(audit: Audit) -> Non
         billed(4, 3, 1_000, 100), {**billed(6, 5, 0, 300), "parentUuid": ""},
     ]  # fmt: skip
     write_lines(audit, map(as_line, lines))
-    audit.run()
+    audit.account()
     assert len(audit.rows(PARSED_TURNS)) == 3
     last(audit)
 
@@ -195,7 +195,7 @@ def test_other_branches_are_no_rewinds(audit: Audit) -> None:
         told = tell(c)
         thread = told if isinstance(told, Conversation) else c
         audit.write(c, thread.say().user("More").say())
-    audit.run()
+    audit.account()
     assert_blocks_add_up(audit)
     assert not [row for row in audit.rows(PARSED_TURNS) if row["is_rewound"]]
 
@@ -222,7 +222,7 @@ def test_a_branch_whose_cache_holds_what_would_be_abandoned_is_no_rewind(audit: 
         billed(4, 3, 1_000, 100), chained(5, 2, "user"), billed(6, 5, 1_100, 80),
     ]  # fmt: skip
     write_lines(audit, map(as_line, lines))
-    audit.run()
+    audit.account()
     turn, _ = last(audit)
     assert (turn["is_rewound"], turn["previous_prompt_tokens"]) == (False, 1_100)
 
@@ -233,7 +233,7 @@ def test_one_whose_cache_ends_where_the_branch_begins_is_one(audit: Audit) -> No
         billed(4, 3, 1_000, 100), chained(5, 2, "user"), billed(6, 5, 1_050, 400),
     ]  # fmt: skip
     write_lines(audit, map(as_line, lines))
-    audit.run()
+    audit.account()
     turn, blocks = last(audit)
     assert (turn["is_rewound"], turn["previous_prompt_tokens"]) == (True, 1_050)
     assert blocks == [("user_text", 400)]
@@ -248,7 +248,7 @@ def test_going_back_to_before_a_compaction_goes_on_in_the_epoch_before_it(audit:
         chained(8, 2, "user"), billed(9, 8, 9_000, 90),
     ]  # fmt: skip
     write_lines(audit, map(as_line, lines))
-    audit.run()
+    audit.account()
     turn, blocks = last(audit)
     first = min(audit.rows(PARSED_TURNS), key=lambda row: row["ts"])["response_id"]
     assert (turn["is_rewound"], turn["epoch"], turn["epoch_position"]) == (True, first, 2)
@@ -265,7 +265,7 @@ def test_an_old_compaction_is_known_by_its_summary(audit: Audit) -> None:
     summary = next(one for one in kept if one.get("isCompactSummary"))
     summary["parentUuid"] = None
     path.write_bytes(b"".join(as_line(one) + b"\n" for one in kept))
-    audit.run()
+    audit.account()
     turn, blocks = last(audit)
     assert (turn["epoch_start"], turn["is_rewound"]) == ("compaction", False)
     assert [kind for kind, _ in blocks] == ["base", "summary", "user_text"]
@@ -312,7 +312,7 @@ def test_a_file_read_before_the_place_one_went_back_to_is_reread() -> None:
 def test_responses_see_what_they_go_on_from(audit: Audit) -> None:
     c = began().user("Wrong").say().rewind().user("Right").say()
     audit.write(c)
-    audit.run()
+    audit.account()
     (session,) = sessions(audit.lake, audit.lake.days(PARSED_TURNS))
     (thread,) = session.conversations
     one, two, wrong, right = thread.responses

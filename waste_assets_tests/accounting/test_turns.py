@@ -41,7 +41,7 @@ def audit(tmp_path: Path) -> Audit:
 def account(audit: Audit, *conversations: Conversation) -> dict[str, Row]:
     """Run over these sessions and compare with their truth; the turns by message id."""
     truth = audit.write(*conversations)
-    audit.run()
+    audit.account()
     assert audit.counts()["lines"] == truth.lines
     assert_blocks_add_up(audit)
     return assert_turns_are(audit, truth)
@@ -112,7 +112,7 @@ def test_lines_that_disagree_are_told_and_one_whole_line_wins(audit: Audit) -> N
     one["message"]["usage"] = {"input_tokens": 500, "output_tokens": 40}
     other["message"] |= {"id": "msg_0001", "usage": {"input_tokens": 9, "output_tokens": 70}}
     write_lines(audit, map(as_line, (one, other)))
-    audit.run()
+    audit.account()
     (turn,) = audit.rows(PARSED_TURNS)
     assert turn["usage_conflict"]
     assert (turn["input_tokens"], turn["output_tokens"], turn["lines"]) == (9, 70, 2)
@@ -123,7 +123,7 @@ def test_a_finished_line_wins_over_a_longer_placeholder(audit: Audit) -> None:
     one["message"] |= {"stop_reason": None, "usage": {**USAGE, "output_tokens": 90}}
     other["message"] |= {"id": "msg_0001"}
     write_lines(audit, map(as_line, (one, other)))
-    audit.run()
+    audit.account()
     (turn,) = audit.rows(PARSED_TURNS)
     assert (turn["output_tokens"], turn["usage_final"]) == (50, True)
 
@@ -165,7 +165,7 @@ def test_a_fork_whose_original_is_gone_still_accounts_for_it(audit: Audit) -> No
     c = begin(EARLY_ID).say()
     copied = c.fork(LATE_ID).user().say()
     copied.write(audit.source)
-    audit.run()
+    audit.account()
     turns = audit.rows(PARSED_TURNS)
     assert {turn["session_id"] for turn in turns} == {LATE_ID}
     assert {turn["message_id"] for turn in turns} == {
@@ -248,7 +248,7 @@ def test_a_gateway_that_gives_every_response_the_same_id_loses_none(audit: Audit
     other = conversation("other", model="glm-4.6", cached=False, gateway="gen", message_id="gen-0")
     other.user().respond(think(), read("a.py")).say()
     truth = audit.write(one, other)
-    audit.run()
+    audit.account()
     told = sorted((t["session_id"], t["input_tokens"], t["output_tokens"])
                   for t in audit.rows(PARSED_TURNS))  # fmt: skip
     assert told == sorted((r.session, r.input, r.output) for r in truth.responses)
@@ -329,7 +329,7 @@ def test_writes_without_breakdown_are_taken_for_five_minutes_and_told(audit: Aud
         "cache_creation": {"ephemeral_1h_input_tokens": 400},
     }
     write_lines(audit, [as_line(one)])
-    audit.run()
+    audit.account()
     (turn,) = audit.rows(PARSED_TURNS)
     assert (turn["write_5m_tokens"], turn["write_1h_tokens"]) == (500, 400)
     assert not turn["ttl_known"]
@@ -347,7 +347,7 @@ def test_a_response_across_midnight_belongs_whole_to_the_day_it_began(audit: Aud
 def test_web_searches_are_billed_once_each(audit: Audit) -> None:
     c = begin().say(web_searches=2).web_search("lock", searches=3).say()
     truth = audit.write(c)
-    audit.run()
+    audit.account()
     rows = {row["message_id"]: row for row in audit.rows(PARSED_TURNS)}
     told = [rows[one.message_id] for one in truth.responses]
     assert [row["web_search_requests"] for row in told] == [0, 2, 3, 0]

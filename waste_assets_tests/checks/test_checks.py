@@ -833,13 +833,26 @@ def test_every_check_has_a_way_to_break_it() -> None:
     assert BREAKS.keys() == specs().keys()
 
 
-def test_good_data_passes_every_check(data: Data) -> None:
-    for suite in SUITES:
-        for key, finding in data.check(suite).items():
-            result = finding.result([DAY])
-            assert result.passed, (key, finding.told)
-            assert finding.checked.total() or key[0] == "quarantined_lines", key
-            assert finding.told.endswith(".")
+@pytest.fixture(scope="module")
+def found_in_good_data(
+    good_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], Finding]:
+    """What every check finds where nothing is broken."""
+    folder = tmp_path_factory.mktemp("found") / "copy"
+    shutil.copytree(good_data, folder)
+    data = Data(folder)
+    return {key: found for suite in SUITES for key, found in data.check(suite).items()}
+
+
+def test_good_data_passes_every_check(
+    found_in_good_data: dict[tuple[str, str], Finding],
+) -> None:
+    assert found_in_good_data.keys() == specs().keys()
+    for key, finding in found_in_good_data.items():
+        result = finding.result([DAY])
+        assert result.passed, (key, finding.told)
+        assert finding.checked.total() or key[0] == "quarantined_lines", key
+        assert finding.told.endswith(".")
 
 
 @pytest.mark.parametrize("key", BREAKS, ids=".".join)
@@ -920,9 +933,10 @@ def test_a_portion_of_the_days_at_a_time_finds_the_same(
     assert {key: one.told for key, one in data.check(turn_checks.SUITE).items()} == told
 
 
-def test_nothing_is_sent_over_the_network(data: Data, connections: list[Any]) -> None:
-    for suite in SUITES:
-        data.check(suite)
+def test_nothing_is_sent_over_the_network(
+    found_in_good_data: dict[tuple[str, str], Finding], connections: list[Any]
+) -> None:
+    assert found_in_good_data
     assert expectations.import_seconds > 0
     assert not connections
 
@@ -966,14 +980,21 @@ def test_the_checks_of_one_asset_can_be_run_alone(data: Data) -> None:
     }
 
 
-def test_a_good_lake_is_published(data: Data) -> None:
-    result = executed(audit_job(data), range_tags(DAY, NEXT))
-    assert result.success
-    assert {"waste_mart", "audit_report"} <= materialised(result)
+@pytest.fixture(scope="module")
+def good_run(good_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An audit of two days of a lake in which nothing is broken."""
+    folder = tmp_path_factory.mktemp("run") / "copy"
+    shutil.copytree(good_data, folder)
+    return executed(audit_job(Data(folder)), range_tags(DAY, NEXT))
+
+
+def test_a_good_lake_is_published(good_run: Any) -> None:
+    assert good_run.success
+    assert {"waste_mart", "audit_report"} <= materialised(good_run)
     watches = {spec.key for checks in WATCHES for spec in checks.check_specs}
     assert len(watches) == 3
     assert not any(spec.blocking for checks in WATCHES for spec in checks.check_specs)
-    evaluated = [one.asset_check_key for one in result.get_asset_check_evaluations()]
+    evaluated = [one.asset_check_key for one in good_run.get_asset_check_evaluations()]
     assert len(evaluated) == len({*evaluated}) == len(specs()) + len(watches)
     assert watches < {*evaluated}
 
@@ -991,13 +1012,12 @@ def test_the_report_tells_where_it_is_and_its_headline(data: Data) -> None:
     assert 0 < told["wasted_usd_low"] <= told["wasted_usd_high"] < spent
 
 
-def test_each_day_tells_what_its_labels_cost(data: Data) -> None:
-    result = executed(audit_job(data), range_tags(DAY, NEXT))
+def test_each_day_tells_what_its_labels_cost(good_run: Any) -> None:
     told = {
         event.partition: {
             name: value.value for name, value in event.materialization.metadata.items()
         }
-        for event in result.get_asset_materialization_events()
+        for event in good_run.get_asset_materialization_events()
         if event.asset_key is not None and event.asset_key.to_user_string() == HAIKU_LABELS.name
     }
     assert told.keys() == {str(DAY), str(NEXT)}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from waste_assets.clusters.shown import names, pairs
 from waste_assets.lake.state import State
 from waste_assets.mart.tables import CLUSTER_ESTIMATES, CLUSTERS
 from waste_assets.sample import conversation
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.support import Audit
 
 A, B, C, D = "c1-a", "c1-b", "c1-c", "c1-d"
@@ -126,22 +126,21 @@ def test_rows_are_for_ever(state: State, registry: Registry) -> None:
     assert len(registry.aliases()) == 1
 
 
+def merge_all(root: Path, by: str) -> None:
+    """Merge seven clusters into an eighth, one by one, unless they are already."""
+    registry = Registry(State(root))
+    for name in "abcdefg":
+        with suppress(ClusterFault):
+            registry.merge(name, "h", "", by, [(one, f"f{one}") for one in "abcdefgh"])
+
+
 def test_of_two_who_merge_the_same_at_once_one_is_refused(tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path\n"
-        "from waste_assets.clusters.registry import *; from waste_assets.lake.state import State\n"
-        "pairs = [(c, 'f' + c) for c in 'abcdefgh']\n"
-        "registry = Registry(State(Path(sys.argv[1])))\n"
-        "for c in 'abcdefg':\n"
-        "    try:\n"
-        "        registry.merge(c, 'h', '', sys.argv[2], pairs)\n"
-        "    except ClusterFault: pass\n"
-    )
-    running = [
-        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), name])
-        for name in ("ann", "ben")
-    ]
-    assert [process.wait() for process in running] == [0, 0]
+    running = [FORKS.Process(target=merge_all, args=(tmp_path, by)) for by in ("ann", "ben")]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+    assert [process.exitcode for process in running] == [0, 0]
     state = State(tmp_path)
     assert sorted(one.from_id for one in Registry(state).aliases()) == list("abcdefg")
     state.close()

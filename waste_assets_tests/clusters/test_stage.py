@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,10 @@ from waste_assets.lake.tables import (
     HEURISTIC_FLAGS,
 )
 from waste_assets.mart.tables import CLUSTER_DAYS, CLUSTERS
+from waste_assets.processes import Processes
 from waste_assets.sample import Conversation, conversation
 from waste_assets.settings import SHOW_EXAMPLES, Settings
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.support import Audit
 
 MISSING = "<tool_use_error>File does not exist.</tool_use_error>"
@@ -111,20 +111,17 @@ def test_processes_that_build_different_days_at_once_give_the_same_bytes(audit: 
     whole = audit.parts(*CLUSTER_TABLES)
     days = audit.lake.days(FAILED_CALLS)
     emptied(audit)
-    program = (
-        "import sys; from datetime import date; from pathlib import Path\n"
-        "from waste_assets.clusters import stage; from waste_assets.lake.lake import Lake\n"
-        "from waste_assets.processes import Processes\n"
-        "days = [date.fromisoformat(d) for d in sys.argv[2:]]\n"
-        "stage.build(Lake(Path(sys.argv[1])), days, Processes(1))"
-    )
     # One day is built by both.
     shares = (days[::2], [*days[1::2], days[0]])
     running = [
-        subprocess.Popen([sys.executable, "-c", program, str(audit.lake.root), *map(str, share)])
+        FORKS.Process(target=stage.build, args=(audit.lake, share, Processes(1)))
         for share in shares
     ]
-    assert [process.wait() for process in running] == [0, 0]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+    assert [process.exitcode for process in running] == [0, 0]
     assert audit.parts(*CLUSTER_TABLES) == whole
 
 

@@ -76,7 +76,7 @@ def loaded(*conversations: Conversation) -> list[Session]:
     with tempfile.TemporaryDirectory() as folder:
         audit = Audit(Path(folder))
         audit.write(*conversations)
-        audit.run()
+        audit.account()
         return list(sessions(audit.lake, audit.lake.days(PARSED_TURNS)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import string
 from collections.abc import Callable
 from datetime import date
@@ -48,6 +49,19 @@ def audited(folder: Path, *conversations: Conversation) -> Audit:
     audit.write(*conversations)
     audit.run()
     return audit
+
+
+@pytest.fixture(scope="module")
+def given_up(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return audited(tmp_path_factory.mktemp("given-up"), giving_up())
+
+
+@pytest.fixture
+def audit(given_up: Audit, tmp_path: Path) -> Audit:
+    """A session that gave up, archived and with all flags."""
+    copy = Audit(tmp_path, given_up.source)
+    shutil.copytree(given_up.data, copy.data)
+    return copy
 
 
 def gathered(audit: Audit) -> list[Subjects]:
@@ -200,8 +214,7 @@ def test_failures_that_say_the_same_are_asked_about_once(tmp_path: Path) -> None
 # --- who says what -----------------------------------------------------------------------------
 
 
-def test_without_answers_rules_say_what_they_know_and_abstain_from_the_rest(tmp_path: Path) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_without_answers_rules_say_what_they_know_and_abstain_from_the_rest(audit: Audit) -> None:
     rows = audit.rows(HAIKU_LABELS)
     assert of_flags(rows) == [("rule", "needs_judgement", None, False)]
     known = [row for row in rows if row["subject_kind"] == "cause_rule"]
@@ -268,8 +281,7 @@ def test_a_confirmed_candidate_becomes_waste_that_is_likely(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("label", ["recovered", "polling", "feedback"])
-def test_a_rejected_candidate_is_gone(tmp_path: Path, label: str) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_a_rejected_candidate_is_gone(audit: Audit, label: str) -> None:
     answer(audit, label)
     audit.labels()
     assert [row for row in audit.rows(JUDGED_FLAGS) if row["category"] == "dead_end"] == []
@@ -281,16 +293,14 @@ def test_a_rejected_candidate_is_gone(tmp_path: Path, label: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["unclear", None])
-def test_what_the_model_cannot_tell_stays_a_candidate(tmp_path: Path, label: str | None) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_what_the_model_cannot_tell_stays_a_candidate(audit: Audit, label: str | None) -> None:
     answer(audit, label)
     rows = [row for row in of_flags(audit.labels()) if row[0] == "llm"]
     assert rows == [("llm", "answered" if label else "refused", label, label is not None)]
     assert audit.table(JUDGED_LEDGER).num_rows == 0
 
 
-def test_people_count_before_the_model_and_rules(tmp_path: Path) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_people_count_before_the_model_and_rules(audit: Audit) -> None:
     answer(audit, "recovered")
     (subject,) = {r["subject_id"] for r in audit.rows(HAIKU_LABELS) if r["task"] == "dead_end"}
     told_by = f'{{"task": "dead_end", "subject": "{subject}", "label": "dead_end", "by": "ana"}}\n'
@@ -324,8 +334,7 @@ def test_a_label_that_is_none_is_told_with_its_line(tmp_path: Path, line: str, t
     assert told in str(error.value)
 
 
-def test_answers_are_withheld_until_the_canary_has_passed(tmp_path: Path) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_answers_are_withheld_until_the_canary_has_passed(audit: Audit) -> None:
     asked = answers_to(questions(audit, "dead_end"), lambda question: "dead_end")
     audit.answers = RecordedAnswers(asked)
     assert ("llm", "withheld", "dead_end", False) in of_flags(audit.labels())
@@ -335,8 +344,7 @@ def test_answers_are_withheld_until_the_canary_has_passed(tmp_path: Path) -> Non
     assert ("llm", "answered", "dead_end", True) in of_flags(audit.labels())
 
 
-def test_synthetic_answers_never_count_beside_real_ones(tmp_path: Path) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_synthetic_answers_never_count_beside_real_ones(audit: Audit) -> None:
     answer(audit, "dead_end", is_synthetic=True)
     rows = audit.labels()
     assert ("llm", "answered", "dead_end", False) in of_flags(rows)
@@ -397,8 +405,7 @@ def test_days_built_alone_are_as_built_together(tmp_path: Path) -> None:
         assert not judged.stale_days(audit.lake, Active.of(audit.lake), labelling)
 
 
-def test_a_task_that_failed_its_canary_is_not_asked_about(tmp_path: Path) -> None:
-    audit = audited(tmp_path, giving_up())
+def test_a_task_that_failed_its_canary_is_not_asked_about(audit: Audit) -> None:
     sent: list[Question] = []
     audit.send = lambda asked, days: sent.extend(asked)
     audit.labels()

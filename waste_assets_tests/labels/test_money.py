@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from waste_assets.labels.asking import ask, collect
 from waste_assets.labels.client import Client
 from waste_assets.labels.spend import figures
 from waste_assets_tests.fake_anthropic import FakeAnthropic
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.labels.support import (
     JUDGE,
     LATER,
@@ -26,21 +26,16 @@ from waste_assets_tests.labels.support import (
     questions,
 )
 
-#: Each its own questions, run and client, all the same month's budget.
-_ASK = """
-import json, sys
-from pathlib import Path
-from waste_assets.labels.asking import ask
-from waste_assets.labels.client import Client
-from waste_assets_tests.labels.support import JUDGE, NOW, budget, opened, questions
 
-data, url, name, month, state, about = json.loads(sys.argv[1])
-with opened(Path(data), state) as store:
-    sys.stdin.readline()
-    client, wanted = Client("sk-fake", url), questions(20, about=about)
-    asked = ask(store, client, JUDGE, wanted, budget(9, month, name), NOW)
-print(json.dumps([asked.submitted, asked.reserved_usd]))
-"""
+def ask_at(
+    start: Barrier, data: Path, url: str, month: float, state: str | None, name: str, about: str
+) -> tuple[int, float]:
+    """Ask, once the others are there too: each its own questions, run and client, one budget."""
+    with opened(data, state) as store:
+        client, wanted = Client("sk-fake", url), questions(20, about=about)
+        start.wait(60)
+        asked = ask(store, client, JUDGE, wanted, budget(9, month, name), NOW)
+    return asked.submitted, asked.reserved_usd
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -58,25 +53,13 @@ def at_once(
     fake: FakeAnthropic, data: Path, state: str | None, month: float, abouts: list[str]
 ) -> list[tuple[int, float]]:
     """Ask in as many processes, all let go at the same moment; how many each sent, and reserved."""
-    processes = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                _ASK,
-                json.dumps([str(data), fake.url, f"run {n}", month, state, about]),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for n, about in enumerate(abouts)
-    ]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return [tuple(json.loads(process.communicate(timeout=60)[0])) for process in processes]
+    with FORKS.Manager() as manager, ProcessPoolExecutor(len(abouts), mp_context=FORKS) as pool:
+        start = manager.Barrier(len(abouts))
+        asking = [
+            pool.submit(ask_at, start, data, fake.url, month, state, f"run {n}", about)
+            for n, about in enumerate(abouts)
+        ]
+        return [one.result(60) for one in asking]
 
 
 def test_processes_at_once_keep_to_one_budget(

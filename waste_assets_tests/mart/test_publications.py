@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from waste_assets.mart import publications
 from waste_assets.mart.publications import current
 from waste_assets.mart.publish import publish, published_inputs
 from waste_assets.mart.tables import MART_TABLES
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.mart.killed import publish_and_die
 from waste_assets_tests.mart.lakes import (
     HALF,
@@ -166,16 +166,9 @@ def test_a_name_that_was_deleted_or_replaced_comes_back(bi: Path) -> None:
 # --- killed on the way ---------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def forked() -> multiprocessing.context.ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["waste_assets_tests.mart.killed"])
-    return context
-
-
-def killed(forked: multiprocessing.context.ForkServerContext, bi: Path, when: str) -> int | None:
+def killed(bi: Path, when: str) -> int | None:
     """The exit status of a process that publishes until then."""
-    process = forked.Process(target=publish_and_die, args=(lake_of(bi).root, bi, when))
+    process = FORKS.Process(target=publish_and_die, args=(lake_of(bi).root, bi, when))
     process.start()
     process.join(300)
     return process.exitcode
@@ -197,13 +190,12 @@ def test_killed_anywhere_a_publication_stays_whole_and_the_next_one_clears_up(
     bi: Path,
     points: tuple[str, ...],
     wanted: Rows,
-    forked: multiprocessing.context.ForkServerContext,
 ) -> None:
     if points is FILES:
         as_before_there_were_links(bi)
     old, old_rows = ids(bi), rows(bi)
     for when in points:
-        assert killed(forked, bi, when) == -signal.SIGKILL, when
+        assert killed(bi, when) == -signal.SIGKILL, when
         if when == "tidy":
             # It counted already.
             assert ids(bi) != old and rows(bi) == wanted
@@ -216,10 +208,8 @@ def test_killed_anywhere_a_publication_stays_whole_and_the_next_one_clears_up(
     assert {path.name for path in bi.with_name("mart").iterdir()} == {"facts.duckdb"}
 
 
-def test_of_two_at_once_one_wins_whole(
-    bi: Path, wanted: Rows, forked: multiprocessing.context.ForkServerContext
-) -> None:
-    both = [forked.Process(target=publish_and_die, args=(lake_of(bi).root, bi, ""))
+def test_of_two_at_once_one_wins_whole(bi: Path, wanted: Rows) -> None:
+    both = [FORKS.Process(target=publish_and_die, args=(lake_of(bi).root, bi, ""))
             for _ in range(2)]  # fmt: skip
     for process in both:
         process.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from waste_assets.lake.lake import Lake
 from waste_assets.mart.publish import publish
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.mart.lakes import TODAY, WHOLE, Days, Lakes
 from waste_assets_tests.mart.reading import READERS, duckdb_database, read_on
 
@@ -28,8 +28,7 @@ def test_readers_never_meet_an_error_nor_a_mixed_state_while_twenty_publications
     publish(lake, bi, TODAY)
     publication, flags, usd, _ = duckdb_database(bi)
     published = {publication: (flags, usd)}
-    context = multiprocessing.get_context("spawn")
-    readers = {name: context.Process(target=read_on, args=(name, bi, notes)) for name in READERS}
+    readers = {name: FORKS.Process(target=read_on, args=(name, bi, notes)) for name in READERS}
     for reader in readers.values():
         reader.start()
     try:

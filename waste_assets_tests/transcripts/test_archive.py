@@ -126,11 +126,11 @@ def _touch(audit: Audit, c: Conversation) -> None:
 def test_nothing_is_lost_or_doubled(audit: Audit, change: Change) -> None:
     c = three_days()
     truth = audit.write(c)
-    audit.run()
+    audit.account()
     before, archived, tokens = written(audit), sorted(audit.lines()), audit.tokens()
     change(audit, c)
     for _ in range(2):
-        audit.run()
+        audit.account()
         assert sorted(audit.lines()) == archived
         assert audit.tokens() == tokens
         assert_turns_are(audit, truth)
@@ -144,11 +144,11 @@ def test_a_file_cut_within_a_line_adds_no_part_of_it_even_when_settled(
 ) -> None:
     path = write_lines(audit, [as_line(record(n)) for n in (1, 2, 3)])
     whole = path.read_bytes()
-    audit.run()
+    audit.account()
     lines = whole.splitlines(keepends=True)
     path.write_bytes((lines[0] + lines[1])[:-cut])
     age(path)
-    audit.run()
+    audit.account()
     assert shown(audit, SESSION) == whole
     assert (audit.counts()["lines"], audit.counts()["quarantined"]) == (3, 0)
 
@@ -156,12 +156,12 @@ def test_a_file_cut_within_a_line_adds_no_part_of_it_even_when_settled(
 def test_a_rewritten_head_adds_the_new_lines_and_keeps_the_old(audit: Audit) -> None:
     c = three_days()
     audit.write(c)
-    audit.run()
+    audit.account()
     before, tokens = audit.lines(), audit.tokens()
     path = main_file(audit, c)
     new = as_line(record(1, "user", timestamp="2026-03-02T21:00:00.000Z")) + b"\n"
     path.write_bytes(new + b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
-    audit.run()
+    audit.account()
     assert sorted(audit.lines()) == sorted([*before, new])
     assert audit.tokens() == tokens
 
@@ -169,10 +169,10 @@ def test_a_rewritten_head_adds_the_new_lines_and_keeps_the_old(audit: Audit) -> 
 def test_lines_that_are_appended_are_added(audit: Audit) -> None:
     c = three_days()
     audit.write(c)
-    audit.run()
+    audit.account()
     for _ in range(2):
         truth = audit.write(c.user("On").read("b.py", 200).say())
-        report = audit.run()
+        report = audit.account()
         assert report.changed == {date(2026, 3, 4)}
         assert shown(audit, main_file(audit, c).name) == main_file(audit, c).read_bytes()
         assert_turns_are(audit, truth)
@@ -181,12 +181,12 @@ def test_lines_that_are_appended_are_added(audit: Audit) -> None:
 def test_a_session_resumed_in_a_new_file_adds_the_copies_but_no_tokens(audit: Audit) -> None:
     c = three_days("00000000-1111-4111-8111-111111111111")
     audit.write(c)
-    audit.run()
+    audit.account()
     tokens = audit.tokens()
     copied = c.resume("ffffffff-1111-4111-8111-111111111111")
     copied.write(audit.source)
     main_file(audit, c).unlink()
-    audit.run()
+    audit.account()
     assert audit.tokens() == tokens
     assert len(audit.lines()) == c.truth.lines + copied.truth.lines
 
@@ -198,7 +198,7 @@ def test_the_same_session_under_two_roots_is_archived_once(tmp_path: Path) -> No
     for root in roots:
         c.write(root)
     c.user("Only on the laptop").say().write(roots[0])
-    audit.run()
+    audit.account()
     assert len(audit.lines()) == c.truth.lines
     assert_turns_are(audit, c.truth)
     assert shown(audit, c.session.id) == (roots[0] / c.path).read_bytes()
@@ -208,7 +208,7 @@ def test_a_line_that_truly_stands_there_twice_is_kept_twice(audit: Audit) -> Non
     c = conversation("twice").user("Go").say().relog(1)
     audit.write(c)
     for _ in range(2):
-        audit.run()
+        audit.account()
         os.utime(main_file(audit, c))
         assert shown(audit, c.session.id) == main_file(audit, c).read_bytes()
 
@@ -227,7 +227,7 @@ def test_archiving_one_day_leaves_the_others_for_later(audit: Audit) -> None:
 
 def test_a_day_is_archived_again_as_the_same_bytes(audit: Audit) -> None:
     audit.write(three_days())
-    audit.run()
+    audit.account()
     before = audit.parts(RAW_SESSIONS)
     for path in audit.source.rglob("*.jsonl"):
         os.utime(path)
@@ -241,7 +241,7 @@ def test_a_day_is_archived_again_as_the_same_bytes(audit: Audit) -> None:
 def test_everything_beside_a_transcript_is_archived_with_it(audit: Audit) -> None:
     stories = ("nested_and_background_subagents", "workflow", "spilled", "subagent_flat")
     truth = audit.write(*(c for n in stories for c in ODDITIES[n](n, "2026-03-02T10:00:00Z")))
-    audit.run()
+    audit.account()
     rows = audit.rows(RAW_SESSIONS)
     files = {row["transcript"]: row for row in rows if row["kind"] == "file"}
     assert len(files) == truth.files - truth.transcripts
@@ -256,14 +256,14 @@ def test_everything_beside_a_transcript_is_archived_with_it(audit: Audit) -> Non
         assert row["raw"] in on_disk
         assert row["day"] == MARCH_2
     shutil.rmtree(audit.source)
-    audit.run()
+    audit.account()
     assert audit.rows(RAW_SESSIONS) == rows
 
 
 def test_a_spilled_result_lies_on_the_day_its_session_began(audit: Audit) -> None:
     c = three_days()
     audit.write(c)
-    audit.run()
+    audit.account()
     assert {row["day"] for row in audit.rows(RAW_SESSIONS) if row["kind"] == "file"} == {MARCH_2}
 
 
@@ -297,10 +297,10 @@ def test_a_file_without_any_timestamp_takes_the_day_it_was_written(audit: Audit)
 
 def test_an_empty_file_is_known_and_holds_nothing(audit: Audit) -> None:
     path = write_lines(audit, [])
-    assert audit.run().files_read == 1
-    assert audit.run().files_read == 0
+    assert audit.account().files_read == 1
+    assert audit.account().files_read == 0
     path.write_bytes(as_line(record(1)) + b"\n")
-    audit.run()
+    audit.account()
     assert audit.tokens()["responses"] == 1
 
 
@@ -312,10 +312,10 @@ def test_a_last_line_that_is_still_being_written_is_taken_whole_next_time(audit:
     path = write_lines(audit, lines)
     whole = path.read_bytes()
     path.write_bytes(whole[:-40])
-    assert audit.run().pending_files == 1
+    assert audit.account().pending_files == 1
     assert audit.counts()["lines"] == 1
     path.write_bytes(whole)
-    assert audit.run().pending_files == 0
+    assert audit.account().pending_files == 0
     assert audit.counts() == {
         "lines": 2, "decoded": 2, "repaired": 0, "quarantined": 0, "files": 0,
     }  # fmt: skip
@@ -326,10 +326,10 @@ def test_a_last_line_that_lacks_only_its_line_end_is_not_doubled_by_it(audit: Au
     path = write_lines(audit, [as_line(record(n)) for n in (1, 2)])
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
-    audit.run()
+    audit.account()
     assert audit.tokens()["responses"] == 2
     path.write_bytes(whole + as_line(record(3)) + b"\n")
-    audit.run()
+    audit.account()
     assert audit.tokens()["responses"] == audit.counts()["lines"] == 3
     assert shown(audit, SESSION) == path.read_bytes()
 
@@ -369,9 +369,9 @@ def test_a_torn_line_that_is_finished_after_all_gives_way_to_the_whole_one(audit
     whole = path.read_bytes()
     path.write_bytes(whole[:-40])
     age(path)
-    audit.run()
+    audit.account()
     path.write_bytes(whole + as_line(record(3)) + b"\n")
-    audit.run()
+    audit.account()
     assert audit.counts()["lines"] == audit.counts()["decoded"] == 3
     assert shown(audit, SESSION) == path.read_bytes()
 
@@ -450,7 +450,7 @@ def test_sources_stay_as_they_are_also_where_nobody_may_write(audit: Audit) -> N
         }
 
     before = state()
-    audit.run()
+    audit.account()
     assert state() == before
     for folder in folders:
         folder.chmod(0o755)
@@ -532,7 +532,7 @@ def test_a_full_disk_leaves_the_old_partition_and_no_litter(
 ) -> None:
     c = three_days()
     audit.write(c)
-    audit.run()
+    audit.account()
     before = audit.parts()
     audit.write(c.user("More").say())
 
@@ -545,7 +545,7 @@ def test_a_full_disk_leaves_the_old_partition_and_no_litter(
     monkeypatch.undo()
     assert audit.parts() == before
     assert [p.name for p in audit.lake.root.rglob(".part*")] == []
-    audit.run()
+    audit.account()
     assert_turns_are(audit, c.truth)
 
 

@@ -64,14 +64,14 @@ def test_a_file_that_fails_in_the_middle_is_merged_next_time(
         return _Failing(name, blocks) if name == str(path) else open(name, *arguments, **options)
 
     monkeypatch.setattr(lines, "open", failing, raising=False)
-    report = audit.run()
+    report = audit.account()
     assert report.unreadable == [(str(path), "Input/output error")]
     held = len(audit.lines())
     assert (held > 2) == (blocks > 0)
     assert held < 14
     monkeypatch.undo()
     for _ in range(2):
-        audit.run()
+        audit.account()
         assert audit.tokens()["responses"] == 13
         own = [row["raw"] for row in audit.rows(RAW_SESSIONS) if row["path"] == str(path)]
         assert b"".join(own) == path.read_bytes()
@@ -93,5 +93,5 @@ def test_a_full_disk_is_not_taken_for_a_file_that_cannot_be_read(
         audit.archive()
     assert audit.lake.days(RAW_SESSIONS) == []
     monkeypatch.undo()
-    audit.run()
+    audit.account()
     assert audit.tokens()["responses"] == 6
