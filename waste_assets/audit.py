@@ -253,9 +253,9 @@ def _settled(
     state = State(settings.data_root)
     try:
         labelling = labelled(settings, state)
+        # Once: what changes from here on is for the next audit, which will see that it has.
+        found = listed or _discovered(settings, roots)
         for _ in range(_ROUNDS):
-            found = listed or _discovered(settings, roots)
-            listed = None
             before = identity(settings, found)
             made = plan(
                 lake,

@@ -9,13 +9,14 @@ the file costs one look at each footer.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from waste_assets.lake.whole import temporary
 
@@ -28,6 +29,10 @@ _OPEN = 4
 Notes = dict[str, str]
 #: Table and day.
 _Key = tuple[str, str]
+#: Each with the version and the bytes of its notes, in the order of the file.
+_Places = list[tuple[str, str, str, int]]
+_decode_places = msgspec.json.Decoder(_Places).decode
+_decode_notes = msgspec.json.Decoder(Notes).decode
 
 
 class KeptNotes:
@@ -88,14 +93,14 @@ class KeptNotes:
 
     def _write_to(self, out: BinaryIO, wanted: dict[_Key, str]) -> None:
         places = [(*key, version, len(self._text(key, version))) for key, version in wanted.items()]
-        out.write(json.dumps(places).encode() + b"\n")
+        out.write(msgspec.json.encode(places) + b"\n")
         for key, version in wanted.items():
             out.write(self._text(key, version))
 
     def _text(self, key: _Key, version: str) -> bytes:
         """The notes of one of the versions that are known, as they are written."""
         if key in self._read and self._read[key][0] == version:
-            return json.dumps(self._read[key][1], sort_keys=True).encode()
+            return msgspec.json.encode(self._read[key][1], order="sorted")
         _, offset, length = self._places[key]
         assert self._handle is not None
         return os.pread(self._handle.fileno(), length, offset)
@@ -104,10 +109,10 @@ class KeptNotes:
         if self._handle is not None:
             self._handle.close()
         self._handle, self._places = None, {}
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError):
             handle = self._file.open("rb")
             self._handle = handle
-            listed = json.loads(handle.readline())
+            listed = _decode_places(handle.readline())
             offset = handle.tell()
             for table, day, version, length in listed:
                 self._places[table, day] = version, offset, length
@@ -117,8 +122,7 @@ class KeptNotes:
         _, offset, length = self._places[key]
         assert self._handle is not None
         with suppress(OSError, ValueError):
-            told = json.loads(os.pread(self._handle.fileno(), length, offset))
-            return told if isinstance(told, dict) else None
+            return _decode_notes(os.pread(self._handle.fileno(), length, offset))
         return None
 
 
