@@ -7,7 +7,9 @@ what it imports stands here, and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 
 #: What takes long to import, and reads none of the project's variables.
 _IMPORTED = (
@@ -19,3 +21,12 @@ _IMPORTED = (
 #: What `multiprocessing` calls a context. A fork has the variables of whoever asked first.
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload([*_IMPORTED])
+
+
+def ended(processes: Sequence[BaseProcess]) -> list[int | None]:
+    """Start all of them, and wait for all; how each has ended."""
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+    return [process.exitcode for process in processes]

@@ -29,9 +29,8 @@ _OPEN = 4
 Notes = dict[str, str]
 #: Table and day.
 _Key = tuple[str, str]
-#: Each with the version and the bytes of its notes, in the order of the file.
-_Places = list[tuple[str, str, str, int]]
-_decode_places = msgspec.json.Decoder(_Places).decode
+#: Table, day, version and bytes of each partition's notes, in the order of the file.
+_decode_places = msgspec.json.Decoder(list[tuple[str, str, str, int]]).decode
 _decode_notes = msgspec.json.Decoder(Notes).decode
 
 

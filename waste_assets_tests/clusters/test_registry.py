@@ -20,7 +20,7 @@ from waste_assets.clusters.shown import names, pairs
 from waste_assets.lake.state import State
 from waste_assets.mart.tables import CLUSTER_ESTIMATES, CLUSTERS
 from waste_assets.sample import conversation
-from waste_assets_tests.forks import FORKS
+from waste_assets_tests.forks import FORKS, ended
 from waste_assets_tests.support import Audit
 
 A, B, C, D = "c1-a", "c1-b", "c1-c", "c1-d"
@@ -136,11 +136,7 @@ def merge_all(root: Path, by: str) -> None:
 
 def test_of_two_who_merge_the_same_at_once_one_is_refused(tmp_path: Path) -> None:
     running = [FORKS.Process(target=merge_all, args=(tmp_path, by)) for by in ("ann", "ben")]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join()
-    assert [process.exitcode for process in running] == [0, 0]
+    assert ended(running) == [0, 0]
     state = State(tmp_path)
     assert sorted(one.from_id for one in Registry(state).aliases()) == list("abcdefg")
     state.close()

@@ -19,7 +19,7 @@ from waste_assets.mart.tables import CLUSTER_DAYS, CLUSTERS
 from waste_assets.processes import Processes
 from waste_assets.sample import Conversation, conversation
 from waste_assets.settings import SHOW_EXAMPLES, Settings
-from waste_assets_tests.forks import FORKS
+from waste_assets_tests.forks import FORKS, ended
 from waste_assets_tests.support import Audit
 
 MISSING = "<tool_use_error>File does not exist.</tool_use_error>"
@@ -117,11 +117,7 @@ def test_processes_that_build_different_days_at_once_give_the_same_bytes(audit: 
         FORKS.Process(target=stage.build, args=(audit.lake, share, Processes(1)))
         for share in shares
     ]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join()
-    assert [process.exitcode for process in running] == [0, 0]
+    assert ended(running) == [0, 0]
     assert audit.parts(*CLUSTER_TABLES) == whole
 
 

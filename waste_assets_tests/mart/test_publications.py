@@ -17,7 +17,7 @@ from waste_assets.mart import publications
 from waste_assets.mart.publications import current
 from waste_assets.mart.publish import publish, published_inputs
 from waste_assets.mart.tables import MART_TABLES
-from waste_assets_tests.forks import FORKS
+from waste_assets_tests.forks import FORKS, ended
 from waste_assets_tests.mart.killed import publish_and_die
 from waste_assets_tests.mart.lakes import (
     HALF,
@@ -169,9 +169,7 @@ def test_a_name_that_was_deleted_or_replaced_comes_back(bi: Path) -> None:
 def killed(bi: Path, when: str) -> int | None:
     """The exit status of a process that publishes until then."""
     process = FORKS.Process(target=publish_and_die, args=(lake_of(bi).root, bi, when))
-    process.start()
-    process.join(300)
-    return process.exitcode
+    return ended([process])[0]
 
 
 #: In this order: of what was killed before, the next one finds what it has left.
@@ -211,9 +209,5 @@ def test_killed_anywhere_a_publication_stays_whole_and_the_next_one_clears_up(
 def test_of_two_at_once_one_wins_whole(bi: Path, wanted: Rows) -> None:
     both = [FORKS.Process(target=publish_and_die, args=(lake_of(bi).root, bi, ""))
             for _ in range(2)]  # fmt: skip
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(300)
-        assert process.exitcode == 9
+    assert ended(both) == [9, 9]
     assert len(ids(bi)) == 1 and rows(bi) == wanted
