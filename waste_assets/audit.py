@@ -239,7 +239,6 @@ def _settled(
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
-    from waste_assets.lake.known_files import KnownFiles
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
     from waste_assets.report.account import account
@@ -272,8 +271,6 @@ def _settled(
             label_days = [] if days else _within(made.label_days, since, until)
             if not days and not label_days and not made.report:
                 break
-            # It would lie there meanwhile, and is another one afterwards.
-            made.known = KnownFiles()
             _execute(settings, made, days, label_days, work, run, found)
             if work.errors or not (days or label_days):
                 break
@@ -282,7 +279,7 @@ def _settled(
             with instance_of(settings) as instance:
                 end_killed_audits(instance)
             (settings.data_root / _RUNNING).unlink()
-        known = made.known if len(made.known) else state.catalog()
+        known = state.catalog()
         told = {
             "files": _files(found, known, calendar.day_at(datetime.now(UTC))),
             "retention": retention(lake, roots, found.files, known).told(),

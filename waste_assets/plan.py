@@ -48,8 +48,6 @@ class Plan:
     changed_bytes: int = 0
     #: Identity of the state of the sources that led to this plan.
     mark: str = ""
-    #: What was known of the source files.
-    known: KnownFiles = field(default_factory=KnownFiles)
 
     @property
     def is_empty(self) -> bool:
@@ -77,7 +75,7 @@ def plan(
     """
     known = state.catalog()
     changes = Changes(files, known)
-    made = Plan(mark=files.identity, known=known)
+    made = Plan(mark=files.identity)
     changed = files.chosen(changes.changed)
     made.changed_bytes = sum(changed.sizes)
     sessions = known.begins(changed.sessions_beside())

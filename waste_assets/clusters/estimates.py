@@ -28,6 +28,8 @@ _STRATA = 5
 _LEAST = 2
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +138,33 @@ def frequencies(
     `costs` are USD by session, of all sessions; `happened` are session, key and how often. A
     sample is as large as the top, where nothing else is said.
     """
-    return counted(Design.of(costs, top_n, top_n if sample is None else sample, seed), happened)
-
-
-def counted(design: Design, happened: Iterable[tuple[str, str, int]]) -> list[Frequency]:
-    """The same, of sessions that have been drawn."""
-    place = design.place
+    design = Design.of(costs, top_n, top_n if sample is None else sample, seed)
     counts: dict[str, dict[int, int]] = {}
     for session, key, count in happened:
-        if session in place:
+        if (place := design.place.get(session)) is not None:
             of_key = counts.setdefault(key, {})
-            of_key[place[session]] = of_key.get(place[session], 0) + count
-    found = [_frequency(key, of_key, design) for key, of_key in counts.items()]
+            of_key[place] = of_key.get(place, 0) + count
+    return counted(
+        design,
+        (
+            (key, np.array(list(of_key)), np.array(list(of_key.values())))
+            for key, of_key in counts.items()
+        ),
+    )
+
+
+def counted(design: Design, happened: Iterable[tuple[str, Places, Numbers]]) -> list[Frequency]:
+    """The same, of sessions that have been drawn.
+
+    `happened` are each thing's key, the places of the sessions with it (see `Design.place`), each
+    once, and how often it happened in them.
+    """
+    found = [_frequency(key, places, counts, design) for key, places, counts in happened]
     return sorted(found, key=lambda one: (-one.occurrences, one.key))
 
 
-def _frequency(key: str, of_key: Mapping[int, int], design: Design) -> Frequency:
-    """`of_key` are numbers by places of sessions: most sessions have none."""
-    places, counts = np.array(list(of_key)), np.array(list(of_key.values()), dtype=float)
+def _frequency(key: str, places: Places, counts: Numbers, design: Design) -> Frequency:
+    """Most sessions have none of a thing: all that is done is done for those that have."""
     seen, top = counts > 0, design.top[places]
     drawn = design.drawn[places]
     sample = np.zeros(design.sample_size)

@@ -37,7 +37,7 @@ class KnownFiles:
         (a JSON object of day and digest); in chunks."""
         keys, sizes, mtimes = array("q"), array("q"), array("q")
         lines, pending = array("q"), array("q")
-        first, days, digests = array("q", [0]), array("i"), array("q")
+        counts, days, digests = array("q"), array("i"), array("q")
         transcripts: list[pa.Array] = []
         texts: list[pa.Array] = []
         ordinals: dict[str, int] = {}
@@ -49,24 +49,23 @@ class KnownFiles:
             transcripts.append(pa.array(names, pa.string()))
             texts.append(pa.array(told, pa.string()))
             for name, text in zip(names, told, strict=True):
-                for day, digest in _decode_days(text).items():
+                of_file = _decode_days(text)
+                counts.append(len(of_file))
+                for day, digest in of_file.items():
                     if day not in ordinals:
                         ordinals[day] = date.fromisoformat(day).toordinal()
                     days.append(ordinals[day])
                     digests.append(digest_key(name, digest))
-                first.append(len(days))
-        #: Of each row: bytes; nanoseconds since 1970; lines; bytes of a line being written.
-        self.sizes, self.mtimes = _numbers(sizes), _numbers(mtimes)
+        #: Of each row: the key of its path; bytes; nanoseconds since 1970; lines; bytes of a line
+        #: being written.
+        self.keys, self.sizes, self.mtimes = map(_numbers, (keys, sizes, mtimes))
         self.lines, self.pending_bytes = _numbers(lines), _numbers(pending)
         self.transcripts = pa.chunked_array(transcripts, pa.string())
         self._texts = pa.chunked_array(texts, pa.string())
         #: Of each day of each row: the day's ordinal, the key of its digest,
         self.days, self.digest_keys = np.frombuffer(days, np.int32), _numbers(digests)
-        #: and from which of them on a row's days are.
-        self._first = _numbers(first)
-        every = _numbers(keys)
-        self._order = np.argsort(every)
-        self._keys = every[self._order]
+        #: and how many of them each row has.
+        self._counts = _numbers(counts)
 
     @classmethod
     def of(cls, entries: Iterable[CatalogEntry]) -> KnownFiles:
@@ -74,8 +73,23 @@ class KnownFiles:
         rows = [row_of(entry) for entry in entries]
         return cls([rows] if rows else [])
 
+    def updated(self, entries: Iterable[CatalogEntry]) -> KnownFiles:
+        """With these entries, in place of what is known of the same paths."""
+        new = KnownFiles.of(entries)
+        stay = ~np.isin(self.keys, new.keys)
+        days_stay = stay[self.rows_of_days]
+        found = KnownFiles()
+        for name in ("keys", "sizes", "mtimes", "lines", "pending_bytes", "_counts"):
+            setattr(found, name, np.append(getattr(self, name)[stay], getattr(new, name)))
+        for name in ("days", "digest_keys"):
+            setattr(found, name, np.append(getattr(self, name)[days_stay], getattr(new, name)))
+        for name in ("transcripts", "_texts"):
+            stayed = getattr(self, name).filter(pa.array(stay))
+            setattr(found, name, pa.chunked_array([*stayed.chunks, *getattr(new, name).chunks]))
+        return found
+
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
     def __contains__(self, path: str) -> bool:
         return self._row(path) >= 0
@@ -106,17 +120,19 @@ class KnownFiles:
         wanted = np.asarray(keys, np.int64)
         if not len(self):
             return np.full(len(wanted), -1)
-        found = np.minimum(np.searchsorted(self._keys, wanted), len(self) - 1)
-        return np.where(self._keys[found] == wanted, self._order[found], -1)
+        in_order = self.keys[self._order]
+        found = np.minimum(np.searchsorted(in_order, wanted), len(self) - 1)
+        return np.where(in_order[found] == wanted, self._order[found], -1)
 
     @cached_property
     def rows_of_days(self) -> Numbers:
         """Of each day of each row: which row that is."""
-        return np.repeat(np.arange(len(self)), np.diff(self._first))
+        return np.repeat(np.arange(len(self)), self._counts)
 
     def days_of(self, row: int) -> list[date]:
         """The days of which a row's file holds lines."""
-        return _dates(self.days[self._first[row] : self._first[row + 1]])
+        end = int(self._ends[row])
+        return _dates(self.days[end - int(self._counts[row]) : end])
 
     def dated_after(self, day: date) -> Mask:
         """Of each row: does its file hold lines of a later day?"""
@@ -148,6 +164,16 @@ class KnownFiles:
         """The hash of each row's session."""
         names = (name for chunk in self.transcripts.chunks for name in chunk.to_pylist())
         return _numbers(array("q", map(hash, map(session_of, names))))
+
+    @cached_property
+    def _order(self) -> Numbers:
+        """The rows in the order of their keys."""
+        return np.argsort(self.keys)
+
+    @cached_property
+    def _ends(self) -> Numbers:
+        """Where in `days` those of each row end."""
+        return np.cumsum(self._counts)
 
     def _row(self, path: str) -> int:
         return int(self.rows_of([hash(path)])[0])

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -53,12 +54,24 @@ _sent_alerts = sa.Table(
     sa.Column("period", sa.Text, primary_key=True),
     sa.Column("sent_at", sa.Text, nullable=False),
 )
+_marks = sa.Table(
+    "marks",
+    _metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
 #: Columns in the order of `row_of`, which is that of the fields of `CatalogEntry`.
 _CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 #: A lock of Postgres, by name; it goes with the transaction, and so with the process.
 _LOCK_UNTIL_COMMIT = sa.text("SELECT pg_advisory_xact_lock(hashtext('waste_assets/' || :name))")
+#: The mark that is another one after each change of the catalog.
+_CATALOG_MARK = "catalog"
 #: For how long SQLite waits for another process that writes.
 _PATIENCE_S = 60
+
+
+#: The catalog that this process has read or written last, by its mark.
+_last_catalog: tuple[str, KnownFiles] = ("", KnownFiles())
 
 
 class StateError(Fault):
@@ -182,8 +195,40 @@ class State:
         return self._engine
 
     def catalog(self) -> KnownFiles:
-        """What is known of the source files."""
-        return KnownFiles(self._chunks())
+        """What is known of the source files.
+
+        It is read where it is not the one that this process has read or written last.
+        """
+        global _last_catalog
+        # Before the rows: they may be newer than their mark, never older.
+        mark = self._catalog_mark()
+        if not mark or mark != _last_catalog[0]:
+            _last_catalog = mark, KnownFiles(self._chunks())
+        return _last_catalog[1]
+
+    def _catalog_mark(self) -> str:
+        """Empty where nothing was ever recorded."""
+        columns = _marks.columns
+        with self.reading() as connection:
+            query = sa.select(columns.value).where(columns.name == _CATALOG_MARK)
+            return connection.execute(query).scalar() or ""
+
+    @contextmanager
+    def _changing_catalog(self) -> Iterator[tuple[sa.Connection, str, bool]]:
+        """A transaction that changes the catalog; its mark from then on, and whether nobody else
+        has changed it since this process knows it."""
+        columns, mark = _marks.columns, secrets.token_hex(8)
+        with self._engine.begin() as connection:
+            # First of all: on Postgres it waits for others that are about to do the same.
+            changed = connection.execute(
+                _marks.update()
+                .where(columns.name == _CATALOG_MARK, columns.value == _last_catalog[0])
+                .values(value=mark)
+            )
+            if not changed.rowcount:
+                row = {"name": _CATALOG_MARK, "value": mark}
+                connection.execute(self.upsert(_marks), row)
+            yield connection, mark, bool(changed.rowcount)
 
     def _chunks(self) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of the catalog, so many at once that it matters little what each takes."""
@@ -195,12 +240,16 @@ class State:
 
     def remember(self, entries: Iterable[CatalogEntry]) -> None:
         """Record what source files hold; replaces what was known of the same paths."""
+        global _last_catalog
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        rows = [dict(zip(_CATALOG, row_of(e), strict=True)) | {"read_at": now} for e in entries]
+        told = list(entries)
+        rows = [dict(zip(_CATALOG, row_of(e), strict=True)) | {"read_at": now} for e in told]
         if not rows:
             return
-        with self._engine.begin() as connection:
+        with self._changing_catalog() as (connection, mark, is_known):
             connection.execute(self.upsert(_source_files), rows)
+        if is_known:
+            _last_catalog = mark, _last_catalog[1].updated(told)
 
     def forget_files(self, is_gone: Callable[[str, Iterable[date]], bool]) -> None:
         """Forget the source files of which this is true, by their transcript and their days."""
@@ -210,7 +259,7 @@ class State:
             for path, transcript, *_, days in chunk
             if is_gone(transcript, map(date.fromisoformat, json.loads(days)))
         ]
-        with self._engine.begin() as connection:
+        with self._changing_catalog() as (connection, _, _):
             if self.is_sqlite:
                 connection.exec_driver_sql("PRAGMA secure_delete = ON")
             for path in paths:

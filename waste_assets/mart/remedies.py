@@ -8,6 +8,9 @@ from dataclasses import fields
 from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from waste_assets.clusters import estimates
 from waste_assets.clusters.applied import Applied
@@ -19,8 +22,10 @@ from waste_assets.clusters.remedies.ranking import (
     Basis,
     ProjectFacts,
     Ranked,
+    led_to,
     ranked,
 )
+from waste_assets.clusters.remedies.rules import HOUR_CACHE
 from waste_assets.clusters.tracking import Span, Tracked, track
 
 #: Kinds of keys that are counted; see occurrences.sql.
@@ -36,7 +41,7 @@ def remedies(
     `names`: what only one project has may be named.
     """
     basis = _basis(con, names=names)
-    told = ranked(_addressed(con), basis)
+    told = ranked(_addressed(con, basis), basis)
     tracked = _tracked(con, applied) if applied else []
     by_remedy: dict[str, list[Tracked]] = defaultdict(list)
     for one in tracked:
@@ -61,10 +66,31 @@ def design(con: duckdb.DuckDBPyConnection, top_n: int, sample: int, seed: int = 
 
 def counted(con: duckdb.DuckDBPyConnection, kind: str, drawn: Design) -> list[Frequency]:
     """How often each thing of a kind happened, the most frequent first; reads `occurrences`."""
-    happened = con.execute(
-        "SELECT session_id, key, times FROM occurrences WHERE kind = $1", [kind]
-    ).fetchall()
-    return estimates.counted(drawn, happened)
+    names = pa.array(drawn.sessions, pa.string())
+    con.register("places", pa.table({"session_id": names, "place": np.arange(len(names))}))
+    happened = con.sql(_HAPPENED, params=[kind]).to_arrow_table()
+    con.unregister("places")
+    found: list[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    for part in happened.to_batches():
+        place, times = (field.to_numpy() for field in part["sessions"].flatten().flatten())
+        ends = (part["sessions"].offsets.to_numpy() - part["sessions"].offsets[0].as_py())[1:-1]
+        columns = np.split(place, ends), np.split(times, ends)
+        found += zip(part["key"].to_pylist(), *columns, strict=True)
+    return estimates.counted(drawn, found)
+
+
+_HAPPENED = """
+SELECT key, list({'place': place, 'times': times}) AS sessions
+FROM (
+    SELECT key, place, sum(times)::BIGINT AS times
+    FROM occurrences
+    JOIN places USING (session_id)
+    WHERE kind = $1
+    GROUP BY key, place
+)
+GROUP BY key
+ORDER BY key
+"""
 
 
 def estimate_row(kind: str, one: Frequency) -> dict[str, Any]:
@@ -93,23 +119,33 @@ def _estimate(name: str, told: Estimate) -> dict[str, float]:
     return {name: told.value, f"{prefix}low": told.low, f"{prefix}high": told.high}
 
 
-def _addressed(con: duckdb.DuckDBPyConnection) -> list[Addressed]:
-    """What each remedy addresses; rows are in the order of the findings."""
+def _addressed(con: duckdb.DuckDBPyConnection, basis: Basis) -> list[Addressed]:
+    """What each remedy addresses."""
+    _led(con, basis)
     known = catalogue()
     dearest = {one.flag_id: one for one in _dearest(con)}
     groups = {
-        remedy_id: Addressed(
-            known[remedy_id], dearest[flag_id], low, high, candidates, set(sessions), set(days)
-        )
-        for remedy_id, flag_id, low, high, candidates, sessions, days in con.execute(
-            _ADDRESSED
-        ).fetchall()
+        remedy_id: Addressed(known[remedy_id], dearest[flag_id], *sums)
+        for remedy_id, flag_id, *sums in con.execute(_ADDRESSED).fetchall()
     }
     for remedy_id, project, usd in con.execute(_BY_PROJECT).fetchall():
-        groups[remedy_id].projects[project] = sum(usd)
-    for remedy_id, word, usd, projects in con.execute(_BY_WORD).fetchall():
-        groups[remedy_id].names.add(word, usd, projects)
+        groups[remedy_id].projects[project] = usd
+    for remedy_id, word, *told in con.execute(_BY_WORD).fetchall():
+        groups[remedy_id].names.add(word, *told)
     return list(groups.values())
+
+
+def _led(con: duckdb.DuckDBPyConnection, basis: Basis) -> None:
+    """Make `led`: the findings, each with the remedy that it leads to now."""
+    (saved,) = _row(con, f"{_SAVED} WHERE remedy_id = '{HOUR_CACHE.id}'")
+    instead = "".join(
+        f" WHEN '{one}' THEN '{other}'"
+        for one, other in led_to(saved, basis.hour_cache_usd).items()
+    )
+    remedy = f"CASE remedy_id{instead} ELSE remedy_id END" if instead else "remedy_id"
+    con.execute(
+        f"CREATE TEMP VIEW led AS SELECT * REPLACE ({remedy} AS remedy_id) FROM findings"
+    )
 
 
 def _dearest(con: duckdb.DuckDBPyConnection) -> list[Finding]:
@@ -118,38 +154,48 @@ def _dearest(con: duckdb.DuckDBPyConnection) -> list[Finding]:
     return [Finding(*row) for row in con.execute(f"SELECT {columns} FROM ({_DEAREST})").fetchall()]
 
 
+# Sums of decimals: they are the same in whatever order.
+_SUM = "coalesce(sum({}::DECIMAL(38, 15)){}, 0)::DOUBLE"
+_SURE, _MAYBE = " FILTER (NOT is_candidate)", " FILTER (is_candidate)"
+_SAVED = f"SELECT {_SUM.format('usd_low', _SURE)} FROM findings"
 # Sure amounts before those of candidates; of equal ones the last id.
 _FIRST = "arg_max({what}, (NOT is_candidate, usd_high, flag_id))"
 _ADDRESSED = f"""
 SELECT
     remedy_id,
     {_FIRST.format(what="flag_id")} AS dearest,
-    coalesce(list(usd_low) FILTER (NOT is_candidate), []) AS low,
-    coalesce(list(usd_high) FILTER (NOT is_candidate), []) AS high,
-    coalesce(list(usd_low) FILTER (is_candidate), []) AS candidates,
-    list(DISTINCT session_id) AS sessions,
-    list(DISTINCT day) AS days
-FROM findings
+    count(*){_SURE},
+    count(*){_MAYBE},
+    count(DISTINCT session_id),
+    min(day),
+    max(day),
+    {_SUM.format("usd_low", _SURE)},
+    {_SUM.format("usd_high", _SURE)},
+    {_SUM.format("usd_low", _MAYBE)}
+FROM led
 GROUP BY remedy_id
+ORDER BY remedy_id
 """
-_BY_PROJECT = """
-SELECT remedy_id, project, list(usd_high) FROM findings GROUP BY remedy_id, project
+_BY_PROJECT = f"""
+SELECT remedy_id, project, {_SUM.format("usd_high", "")} FROM led GROUP BY remedy_id, project
+ORDER BY ALL
 """
 # No project is one, too.
-_BY_WORD = """
+_BY_WORD = f"""
 SELECT
-    remedy_id, word, list(usd_high),
-    count(DISTINCT project) + max((project IS NULL)::INTEGER) AS projects
-FROM findings
+    remedy_id, word, {_SUM.format("usd_high", "")}, count(*),
+    count(DISTINCT project) + max((project IS NULL)::INTEGER)
+FROM led
 WHERE word IS NOT NULL
 GROUP BY remedy_id, word
+ORDER BY remedy_id, word
 """
 _DEAREST = f"""
 SELECT
     f.* EXCLUDE (tier), n.cluster_id, n.is_candidate, n.usd_low, n.usd_high
 FROM (
     SELECT {_FIRST.format(what="day")} AS day, {_FIRST.format(what="flag_id")} AS flag_id
-    FROM findings
+    FROM led
     GROUP BY remedy_id
 )
 JOIN findings AS n USING (day, flag_id)
@@ -188,14 +234,14 @@ def _tracked(con: duckdb.DuckDBPyConnection, applied: Sequence[Applied]) -> list
     sure: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in wanted}
     candidates: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in wanted}
     counted = con.execute(_COUNTED, [sorted(wanted)]).fetchall()
-    for remedy_id, is_candidate, session_id, usd in counted:
-        (candidates if is_candidate else sure)[remedy_id][session_id] = len(usd), sum(usd)
+    for remedy_id, is_candidate, session_id, count, usd in counted:
+        (candidates if is_candidate else sure)[remedy_id][session_id] = count, usd
     spans = [Span(*row) for row in con.execute("FROM session_spans").fetchall()]
     return [track(one, spans, sure[one.remedy_id] or candidates[one.remedy_id]) for one in applied]
 
 
-_COUNTED = """
-SELECT remedy_id, is_candidate, session_id, list(usd_high)
+_COUNTED = f"""
+SELECT remedy_id, is_candidate, session_id, count(*), {_SUM.format("usd_high", "")}
 FROM findings
 WHERE remedy_id IN (SELECT unnest($1::VARCHAR[]))
 GROUP BY remedy_id, is_candidate, session_id

@@ -62,8 +62,7 @@ FROM flags AS f
 LEFT JOIN advised AS r ON r.day = f.day AND r.flag_id = f.flag_id
 LEFT JOIN given AS g ON g.session_id = f.session_id AND g.category = f.category
 LEFT JOIN asked AS a ON a.session_id = f.session_id AND a.category = f.category
-LEFT JOIN problems AS p ON p.flag_id = f.flag_id
-ORDER BY f.day, f.ts, f.flag_id;
+LEFT JOIN problems AS p ON p.flag_id = f.flag_id;
 
 CREATE TEMP TABLE session_spans AS
 SELECT s.session_id, s.project, min(u.day) AS first_day, max(u.day) AS last_day

@@ -61,9 +61,9 @@ def test_a_changed_pattern_leads_to_the_same_remedy_whatever_the_cluster() -> No
 def test_an_hours_cache_is_advised_where_it_saves_more_than_it_costs() -> None:
     words = "8 min 5 s idle, and the cache is kept for five minutes"
     found = [finding("cache_write", "rebuild_idle", 5, evidence=words)]
-    (one,) = ranked(gathered(found), Basis(30, hour_cache_usd=2))
+    (one,) = ranked(gathered(found, 2), Basis(30, hour_cache_usd=2))
     assert (one.remedy_id, one.usd_low, one.usd_high) == ("hour-cache", 3, 3)
-    (other,) = ranked(gathered(found), Basis(30, hour_cache_usd=5))
+    (other,) = ranked(gathered(found, 5), Basis(30, hour_cache_usd=5))
     assert (other.remedy_id, other.usd_low) == ("pauses", 5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,9 @@ from waste_assets.clusters.applied import AppliedRemedies
 from waste_assets.clusters.registry import Registry
 from waste_assets.labels.store import LabelStore
 from waste_assets.lake.catalog import CatalogEntry
+from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.state import State, StateError
+from waste_assets_tests.forks import FORKS
 from waste_assets_tests.lake.test_bucket import talk
 from waste_assets_tests.support import Audit
 
@@ -118,3 +120,54 @@ def test_of_several_that_find_an_older_table_one_adds_what_it_lacks(tmp_path: Pa
     with closing(State(tmp_path)) as state, state.engine.begin() as connection:
         rows = connection.execute(sa.text("SELECT * FROM kept")).all()
         assert rows == [("paid for", *["none"] * 20)]
+
+
+def entry(name: str, size: int, *days: int) -> CatalogEntry:
+    held = {date(2026, 3, day): f"{name}{size}{day}" for day in days}
+    return CatalogEntry(f"/{name}", f"{name}.jsonl", size, size * 7, size, size % 2, held)
+
+
+def told(state: State, *names: str) -> dict[str, CatalogEntry | None]:
+    known = state.catalog()
+    assert known.rows_of([hash(f"/{name}") for name in names]).max(initial=-1) < len(known)
+    return {name: known.get(f"/{name}") for name in names}
+
+
+@pytest.mark.parametrize("place", ["file", "postgres"])
+def test_the_catalog_that_is_kept_is_that_of_the_database(
+    tmp_path: Path, place: str, request: pytest.FixtureRequest
+) -> None:
+    """Whoever writes: this process, another one (that has no part in what is kept), or both."""
+    url = request.getfixturevalue("setting") if place == "postgres" else None
+    older = [entry("a", 1, 2, 3), entry("b", 2), entry("c", 3, 4)]
+    with closing(State(tmp_path, url)) as state, ProcessPoolExecutor(1, FORKS) as other:
+        state.remember(older)
+        first = state.catalog()
+        assert told(state, "a", "b", "c", "d") == dict(zip("abcd", [*older, None], strict=True))
+        assert state.catalog() is first
+
+        # A file that has grown, one that is new.
+        state.remember([entry("c", 9, 4, 5), entry("d", 4)])
+        newer = [*older[:2], entry("c", 9, 4, 5), entry("d", 4)]
+        assert told(state, *"abcd") == dict(zip("abcd", newer, strict=True))
+        kept, read = state.catalog(), KnownFiles(state._chunks())
+        assert kept is not first and sorted(kept.keys) == sorted(read.keys)
+        for known in (kept, read):
+            assert known.sessions_on([date(2026, 3, 5)]) == {"c"}
+            assert known.begins({"a", "c", "d"}) == {"a": date(2026, 3, 2), "c": date(2026, 3, 4)}
+        assert len(first) == 3 and first["/c"] == older[2]
+
+        other.submit(remembered, tmp_path, url, entry("a", 8, 8)).result()
+        assert told(state, "a")["a"] == entry("a", 8, 8)
+        other.submit(remembered, tmp_path, url, entry("e", 8, 8)).result()
+        state.remember([entry("f", 6)])
+        assert told(state, *"aef") == {
+            "a": entry("a", 8, 8), "e": entry("e", 8, 8), "f": entry("f", 6)
+        }  # fmt: skip
+        state.forget_files(lambda transcript, days: transcript == "b.jsonl")
+        assert told(state, *"bf") == {"b": None, "f": entry("f", 6)}
+
+
+def remembered(data_root: Path, url: str | None, one: CatalogEntry) -> None:
+    with closing(State(data_root, url)) as state:
+        state.remember([one])

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from math import fsum
 
 from waste_assets.clusters.finding import Finding
 from waste_assets.clusters.remedies import words
@@ -94,57 +93,43 @@ class Addressed:
     remedy: Remedy
     #: The finding to look at first.
     dearest: Finding
-    #: Amounts of certain and likely findings, and of candidates.
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
-    candidates: list[float] = field(default_factory=list)
-    sessions: set[str] = field(default_factory=set)
-    days: set[date] = field(default_factory=set)
+    #: Certain and likely findings, and candidates.
+    flags: int
+    candidates: int
+    sessions: int
+    first_day: date
+    last_day: date
+    #: Of certain and likely findings, low and high, and of candidates.
+    usd_low: float
+    usd_high: float
+    usd_candidate: float
     projects: dict[str | None, float] = field(default_factory=dict)
     names: words.Names = field(default_factory=words.Names)
 
-    def merge(self, other: Addressed) -> None:
-        """Take in all that another one addresses; neither has names."""
-        self.low += other.low
-        self.high += other.high
-        self.candidates += other.candidates
-        self.sessions |= other.sessions
-        for project, usd in other.projects.items():
-            self.projects[project] = self.projects.get(project, 0.0) + usd
-        self.days |= other.days
-        self.dearest = max(self.dearest, other.dearest, key=_order)
+
+def led_to(usd_by_hour_cache: float, more_usd: float) -> dict[str, str]:
+    """Remedies whose findings lead to another one, by their ids.
+
+    An hour's cache is advised where it saves more than it costs; else the pauses are.
+    """
+    pauses = BY_RULE["cache_write", "rebuild_idle"]
+    return {} if usd_by_hour_cache > more_usd else {HOUR_CACHE.id: pauses.id}
 
 
 def ranked(addressed: Iterable[Addressed], basis: Basis) -> list[Ranked]:
-    """The remedies, those that address most first; candidates count last."""
-    groups = {one.remedy.id: one for one in addressed}
-    _settle_hour_cache(groups, basis.hour_cache_usd)
+    """The remedies, those that address most first; candidates count last.
+
+    What leads to another remedy is in that one; see `led_to`.
+    """
     shared = _shared_folders(basis.facts.values())
-    found = [_ranked(group, basis, shared) for group in groups.values()]
+    found = [_ranked(group, basis, shared) for group in addressed]
     return sorted(found, key=lambda one: (-one.usd_high, -one.usd_candidate, one.remedy_id))
-
-
-def _order(finding: Finding) -> tuple[bool, float, str]:
-    return not finding.is_candidate, finding.usd_high, finding.flag_id
-
-
-def _settle_hour_cache(groups: dict[str, Addressed], more_usd: float) -> None:
-    """An hour's cache is advised where it saves more than it costs; else the pauses are."""
-    found = groups.get(HOUR_CACHE.id)
-    if found is None or fsum(found.low) > more_usd:
-        return
-    del groups[HOUR_CACHE.id]
-    pauses = BY_RULE["cache_write", "rebuild_idle"]
-    if pauses.id in groups:
-        groups[pauses.id].merge(found)
-    else:
-        groups[pauses.id] = replace(found, remedy=pauses)
 
 
 def _ranked(group: Addressed, basis: Basis, shared: frozenset[str]) -> Ranked:
     remedy, dearest = group.remedy, group.dearest
     cost = basis.hour_cache_usd if remedy is HOUR_CACHE else 0.0
-    low, high, candidate = fsum(group.low) - cost, fsum(group.high) - cost, fsum(group.candidates)
+    low, high, candidate = group.usd_low - cost, group.usd_high - cost, group.usd_candidate
     projects = sorted(group.projects, key=lambda name: (-group.projects[name], name or ""))
     names, withheld = group.names.told((lambda word: True) if basis.names else remedy.is_public)
     kind, change = remedy.change(Told(names, _facts(projects, basis, shared)))
@@ -159,12 +144,12 @@ def _ranked(group: Addressed, basis: Basis, shared: frozenset[str]) -> Ranked:
         category=dearest.category,
         cluster_id=dearest.cluster_id,
         cause=dearest.cause,
-        flags=len(group.low),
-        candidates=len(group.candidates),
-        sessions=len(group.sessions),
+        flags=group.flags,
+        candidates=group.candidates,
+        sessions=group.sessions,
         projects=len(projects),
-        first_day=min(group.days),
-        last_day=max(group.days),
+        first_day=group.first_day,
+        last_day=group.last_day,
         usd_low=low,
         usd_high=high,
         usd_candidate=candidate,

@@ -8,7 +8,7 @@ somebody hid in the name of a file is none of these.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from waste_assets.clusters.finding import Finding
@@ -53,10 +53,10 @@ class Names:
         self._usd: dict[str, float] = {}
         self._projects: dict[str, int] = {}
 
-    def add(self, word: str, usd: Iterable[float], projects: int) -> None:
-        """Findings of so many projects are about this; `usd` is what each has cost."""
+    def add(self, word: str, usd: float, findings: int, projects: int) -> None:
+        """So many findings of so many projects are about this; `usd` is what they have cost."""
         # What costs nothing counts for its number.
-        self._usd[word] = sum(one + 1e-9 for one in usd)
+        self._usd[word] = usd + 1e-9 * findings
         self._projects[word] = projects
 
     def told(self, may_say: Callable[[str], bool]) -> tuple[tuple[str, ...], int]:
