@@ -27,7 +27,7 @@ from waste_assets.transcripts.changes import Changes
 from waste_assets.transcripts.days import FIRST_DAY, Calendar
 from waste_assets.transcripts.forgotten import Forgotten
 from waste_assets.transcripts.listing import Listing, SourceFile
-from waste_assets.transcripts.peek import peek
+from waste_assets.transcripts.peek import is_gone, peek
 
 
 @dataclass
@@ -76,7 +76,8 @@ def plan(
     known = state.catalog()
     changes = Changes(files, known)
     made = Plan(mark=files.identity)
-    changed = files.chosen(changes.changed)
+    # What has vanished since it was listed brings nothing.
+    changed = Listing.of(file for file in files.chosen(changes.changed) if not is_gone(file))
     made.changed_bytes = sum(changed.sizes)
     sessions = known.begins(changed.sessions_beside())
     _look_ahead(changed, known)

@@ -143,9 +143,7 @@ def _led(con: duckdb.DuckDBPyConnection, basis: Basis) -> None:
         for one, other in led_to(saved, basis.hour_cache_usd).items()
     )
     remedy = f"CASE remedy_id{instead} ELSE remedy_id END" if instead else "remedy_id"
-    con.execute(
-        f"CREATE TEMP VIEW led AS SELECT * REPLACE ({remedy} AS remedy_id) FROM findings"
-    )
+    con.execute(f"CREATE TEMP VIEW led AS SELECT * REPLACE ({remedy} AS remedy_id) FROM findings")
 
 
 def _dearest(con: duckdb.DuckDBPyConnection) -> list[Finding]:

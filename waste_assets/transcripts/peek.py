@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from waste_assets.transcripts.bucket import ends
+from waste_assets.transcripts.bucket import ends, is_object
 from waste_assets.transcripts.days import canonical_timestamp
 from waste_assets.transcripts.lines import timestamp_of
 from waste_assets.transcripts.listing import SourceFile
@@ -32,6 +33,11 @@ def peek(file: SourceFile, start: int = 0) -> Peek:
         OSError: the file cannot be read.
     """
     return _peek(file.path, start, file.size, file.mtime_ns)
+
+
+def is_gone(file: SourceFile) -> bool:
+    """Whether a file has vanished since it was listed; of an object only reading it tells."""
+    return not is_object(file.path) and not os.path.lexists(file.path)
 
 
 # Whoever plans looks first, and who archives asks once more.

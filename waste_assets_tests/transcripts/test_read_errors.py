@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import waste_assets.audit as audit_module
+from waste_assets.audit import run_audit
 from waste_assets.lake.lake import PartitionWriter
 from waste_assets.lake.tables import RAW_SESSIONS
+from waste_assets.plan import Plan
 from waste_assets.sample import conversation
+from waste_assets.settings import Settings
 from waste_assets.transcripts import archive, lines
+from waste_assets_tests.plug.stages import run_stages
 from waste_assets_tests.support import Audit, as_line, record, write_lines
 
 START = "2026-03-02T20:00:00Z"
@@ -23,6 +29,30 @@ def test_a_file_that_vanishes_is_told_and_costs_nothing_else(tmp_path: Path) -> 
     report = audit.archive(opened=lambda path: Path(path).unlink() if path == victim else None)
     assert report.unreadable == [(victim, "No such file or directory")]
     assert len({row["transcript"] for row in audit.rows(RAW_SESSIONS)}) == 2
+
+
+@pytest.mark.parametrize("name", ["gone.jsonl", "fine/tool-results/gone.txt"])
+def test_what_vanishes_while_an_audit_is_at_work_is_told_and_not_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = tmp_path / "source"
+    conversation("fine", start=START).user().say().write(source)
+    (project,) = (source / "projects").iterdir()
+    (transcript,) = project.iterdir()
+    victim = project / name.replace("fine", transcript.stem)
+    victim.parent.mkdir(exist_ok=True, parents=True)
+    victim.write_bytes(as_line(record(1, timestamp=START)))
+    runs: list[list[date]] = []
+
+    def execute(settings: Settings, made: Plan, days: list[date], *given: Any) -> None:
+        victim.unlink(missing_ok=True)
+        runs.append(days)
+        run_stages(settings, made, days, *given)
+
+    monkeypatch.setattr(audit_module, "_execute", execute)
+    told = run_audit(Settings(tmp_path / "data", (source,), "UTC")).told
+    assert told["files"]["unreadable"] == [(str(victim), "cannot be read")]
+    assert runs == [[date(2026, 3, 2)]]
 
 
 class _Failing:
