@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -10,9 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from multiprocessing.connection import wait
+from multiprocessing.synchronize import Barrier
+from threading import BrokenBarrierError
 from types import TracebackType
 from typing import TypeVar
 
@@ -25,8 +29,13 @@ _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 WORTH_PROCESSES = 48 << 20
 
 
+#: For how long a process waits for the others at most: one may have been killed.
+_PATIENCE_S = 10
+
+#: Where the processes of a pool wait for one another.
+_all: Barrier
 #: What `start_early` has started, until somebody has work for it.
-_early: list[ProcessPoolExecutor] = []
+_early: list[_Pool] = []
 
 
 def start_early(modules: Sequence[str]) -> None:
@@ -37,10 +46,8 @@ def start_early(modules: Sequence[str]) -> None:
     """
     count = os.cpu_count() or 1
     if count > 1 and not _early:
-        pool = _pool_of(count, modules)
-        # A process is started for a piece of work that no other is free for.
-        for _ in range(count):
-            pool.submit(_begin)
+        pool = _Pool(count, modules)
+        pool.by_each(_begin)
         _early.append(pool)
 
 
@@ -48,9 +55,18 @@ def _begin() -> None:
     """The work of a process that has nothing to do yet."""
 
 
-def _pool_of(count: int, modules: Sequence[str] = ()) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, context, _prepare, (modules,))
+class _Pool(ProcessPoolExecutor):
+    """So many processes; each starts when there is work for it that no other is free for."""
+
+    def __init__(self, count: int, modules: Sequence[str] = ()) -> None:
+        context = multiprocessing.get_context("spawn")
+        super().__init__(count, context, _prepare, (modules, context.Barrier(count)))
+        self._count = count
+
+    def by_each(self, function: Callable[[], None]) -> None:
+        """Have each process do this once; nobody waits for it."""
+        for _ in range(self._count):
+            self.submit(_once, function)
 
 
 class Processes:
@@ -58,7 +74,7 @@ class Processes:
 
     def __init__(self, count: int | None = None) -> None:
         self._count = count or os.cpu_count() or 1
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: _Pool | None = None
 
     def __enter__(self) -> Processes:
         return self
@@ -100,16 +116,33 @@ class Processes:
                 progress(sizes[i])
             return [done[i] for i in range(len(tasks))]
         if self._pool is None:
-            self._pool = _early.pop() if _early else _pool_of(self._count)
+            self._pool = _early.pop() if _early else _Pool(self._count)
         futures = {self._pool.submit(function, tasks[i]): i for i in ordered}
         for future in as_completed(futures):
             future.result()
             progress(sizes[futures[future]])
+        self._pool.by_each(_let_go)
         done = {i: future.result() for future, i in futures.items()}
         return [done[i] for i in range(len(tasks))]
 
 
-def _prepare(modules: Sequence[str]) -> None:
+def _once(function: Callable[[], None]) -> None:
+    """In a process that takes no other piece of work before all have come to this one."""
+    with suppress(BrokenBarrierError):
+        _all.wait(_PATIENCE_S)
+    function()
+
+
+def _let_go() -> None:
+    """Give back to the system what the work has left: others have use for it meanwhile."""
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+
+
+def _prepare(modules: Sequence[str], barrier: Barrier) -> None:
+    global _all
+    _all = barrier
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     # Arrow imports pandas where it finds it, to look for its types: 50 MB and a third of a
     # second a process, for types that never occur here.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,38 @@ def test_processes_that_rest_are_gone_and_others_come_when_there_is_work() -> No
         processes.rest()
         assert not {*first} & {child.pid for child in multiprocessing.active_children()}
         assert not {*first} & {*processes.each(_own_id, [0, 1], much)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory of a process")
+def test_processes_that_wait_hold_nothing_of_the_work_that_is_done() -> None:
+    with Processes(2) as processes:
+        much = [WORTH_PROCESSES, WORTH_PROCESSES]
+        for process, held in processes.each(_worked, [0, 1], much):
+            until = time.monotonic() + 30
+            while _resident(process) > held - _LEFT_BYTES / 2:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        # They are there, and work on.
+        assert {*processes.each(_own_id, [0, 1], much)} <= {
+            child.pid for child in multiprocessing.active_children()
+        }
+
+
+def _worked(_: int) -> tuple[int, int]:
+    """Leaves memory that is free, below some that is not; this process, and what it has then."""
+    left = [bytes(4_096) for _ in range(_LEFT_BYTES // 4_096)]
+    _kept.append(bytes(4_096))
+    del left
+    return os.getpid(), _resident(os.getpid())
+
+
+_LEFT_BYTES = 160 << 20
+_kept: list[bytes] = []
+
+
+def _resident(process: int) -> int:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _own_id(_: int) -> int:

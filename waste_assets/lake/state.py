@@ -243,11 +243,16 @@ class State:
         global _last_catalog
         now = datetime.now(UTC).isoformat(timespec="seconds")
         told = list(entries)
-        rows = [dict(zip(_CATALOG, row_of(e), strict=True)) | {"read_at": now} for e in told]
-        if not rows:
+        if not told:
             return
         with self._changing_catalog() as (connection, mark, is_known):
-            connection.execute(self.upsert(_source_files), rows)
+            for start in range(0, len(told), CHUNK):
+                rows = (
+                    dict(zip(_CATALOG, row_of(e), strict=True)) for e in told[start : start + CHUNK]
+                )
+                connection.execute(
+                    self.upsert(_source_files), [row | {"read_at": now} for row in rows]
+                )
         if is_known:
             _last_catalog = mark, _last_catalog[1].updated(told)
 
