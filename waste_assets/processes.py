@@ -117,6 +117,8 @@ class Processes:
             return [done[i] for i in range(len(tasks))]
         if self._pool is None:
             self._pool = _early.pop() if _early else _Pool(self._count)
+        # What this process has left of work before, the others need now.
+        _trim()
         futures = {self._pool.submit(function, tasks[i]): i for i in ordered}
         for future in as_completed(futures):
             future.result()
@@ -136,6 +138,11 @@ def _once(function: Callable[[], None]) -> None:
 def _let_go() -> None:
     """Give back to the system what the work has left: others have use for it meanwhile."""
     gc.collect()
+    _trim()
+
+
+def _trim() -> None:
+    """Let the allocator give back what is free, where it has a way to."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
