@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from multiprocessing.connection import wait
@@ -47,12 +48,12 @@ def start_early(modules: Sequence[str]) -> None:
     count = os.cpu_count() or 1
     if count > 1 and not _early:
         pool = _Pool(count, modules)
-        pool.by_each(_begin)
+        pool.by_each(_nothing)
         _early.append(pool)
 
 
-def _begin() -> None:
-    """The work of a process that has nothing to do yet."""
+def _nothing() -> None:
+    """What a process does that has nothing to do yet."""
 
 
 class _Pool(ProcessPoolExecutor):
@@ -100,10 +101,12 @@ class Processes:
         tasks: Sequence[T],
         sizes: Sequence[int],
         progress: Callable[[int], None] = lambda done: None,
+        afterwards: Callable[[], None] = _nothing,
     ) -> list[U]:
         """Call `function` with each task, the largest first; `sizes` are in bytes to be read.
 
-        Returns what it gives, in the order of the tasks.
+        Returns what it gives, in the order of the tasks. Each process that was at work calls
+        `afterwards` at the end, and lets go of what it kept from task to task.
 
         Raises:
             Whatever the function raises; what has not begun by then never does.
@@ -114,6 +117,7 @@ class Processes:
             for i in ordered:
                 done[i] = function(tasks[i])
                 progress(sizes[i])
+            afterwards()
             return [done[i] for i in range(len(tasks))]
         if self._pool is None:
             self._pool = _early.pop() if _early else _Pool(self._count)
@@ -123,7 +127,7 @@ class Processes:
         for future in as_completed(futures):
             future.result()
             progress(sizes[futures[future]])
-        self._pool.by_each(_let_go)
+        self._pool.by_each(partial(_let_go, afterwards))
         done = {i: future.result() for future, i in futures.items()}
         return [done[i] for i in range(len(tasks))]
 
@@ -135,8 +139,9 @@ def _once(function: Callable[[], None]) -> None:
     function()
 
 
-def _let_go() -> None:
+def _let_go(first: Callable[[], None]) -> None:
     """Give back to the system what the work has left: others have use for it meanwhile."""
+    first()
     gc.collect()
     _trim()
 

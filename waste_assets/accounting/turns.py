@@ -165,7 +165,7 @@ def build(
     batches = _batches(held, holdings)
     counted = [sum(sizes[day] for day in batch) for batch in batches]
     build_batch = partial(_build_batch, lake, holdings, copies, calendar.zone.key)
-    processes.each(build_batch, batches, counted, watch("Accounting", sum(counted)))
+    processes.each(build_batch, batches, counted, watch("Accounting", sum(counted)), _close_engine)
 
 
 def _batches(days: list[date], holdings: Holdings) -> list[list[date]]:
@@ -204,6 +204,12 @@ def _build_batch(
     # The process works on: what it holds for nothing is wanted by others.
     del rows
     pa.default_memory_pool().release_unused()
+
+
+def _close_engine() -> None:
+    """A database keeps memory for what comes next, and nothing does."""
+    _engine().close()
+    _engine.cache_clear()
 
 
 @cache
