@@ -101,6 +101,11 @@ class Design:
         return int(self.drawn.sum())
 
     @cached_property
+    def of_unseen(self) -> tuple[Estimate, Estimate]:
+        """What is estimated of that which no session of the sample has."""
+        return _estimates(np.zeros(self.sample_size), self)
+
+    @cached_property
     def place(self) -> dict[str, int]:
         """Of each session its place among all."""
         return {name: n for n, name in enumerate(self.sessions)}
@@ -169,7 +174,8 @@ def _frequency(key: str, places: Places, counts: Numbers, design: Design) -> Fre
     drawn = design.drawn[places]
     sample = np.zeros(design.sample_size)
     sample[design.place_in_sample[places[drawn]]] = counts[drawn]
-    affected = _share_of_sessions(sample > 0, design)
+    # Most things are in no session of the sample.
+    affected, occurrences = _estimates(sample, design) if drawn.any() else design.of_unseen
     return Frequency(
         key,
         top_sessions=design.top_size,
@@ -182,8 +188,14 @@ def _frequency(key: str, places: Places, counts: Numbers, design: Design) -> Fre
         sample_affected=int((sample > 0).sum()),
         sample_occurrences=int(sample.sum()),
         estimated_affected=affected,
-        estimated_occurrences=_total(sample, design, affected),
+        estimated_occurrences=occurrences,
     )
+
+
+def _estimates(sample: Floats, design: Design) -> tuple[Estimate, Estimate]:
+    """How many sessions have it, and how often it happens; `sample` has those drawn."""
+    affected = _share_of_sessions(sample > 0, design)
+    return affected, _total(sample, design, affected)
 
 
 def _total(sample: Floats, design: Design, affected: Estimate) -> Estimate:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from waste_assets.lake.cluster_names import ClusterNames
 from waste_assets.lake.lake import Lake
@@ -69,9 +70,13 @@ _OF_ALL = (
     "tokenizer_drift.sql",
     "audit_sample.sql",
 )
+_OWNER_COLUMNS = SESSION_OWNERS.column_names
 #: What decides about the tables beside the lake.
 _CODE = ("waste_assets.mart", "waste_assets.clusters", "waste_assets.clusters.remedies")
 _MADE_FROM = ".made_from.json"
+#: Of the twins. Higher levels, and dictionaries of what hardly repeats, take half as long again,
+#: for files of the same size.
+_PACKING = "COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440, DICTIONARY_SIZE_LIMIT 1000"
 #: What the checks of a publication keep of the lake: sums that it is held against.
 SUMS = "sums.duckdb"
 
@@ -279,10 +284,9 @@ def _export(
 ) -> None:
     """Write the Parquet twin of a table: it says of which publication it is."""
     notes = ", ".join(f"{key}: '{told[key]}'" for key in ("publication", "schema_version"))
-    # Higher levels take half as long again, for files of the same size.
     con.execute(
         f"COPY {table.name} TO '{quoted(place)}' "
-        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, KV_METADATA {{{notes}}})"
+        f"(FORMAT parquet, {_PACKING}, KV_METADATA {{{notes}}})"
     )
 
 
@@ -322,14 +326,15 @@ def _fill_columns(con: duckdb.DuckDBPyConnection, table: Table, told: list[list[
 
 def _session_owners(con: duckdb.DuckDBPyConnection, owners: Mapping[str, Owner]) -> None:
     """Of the sessions that have used anything."""
-    rows = [(session, *owner) for session, owner in sorted(owners.items())]
+    whose = zip(*owners.values(), strict=True) if owners else ((), ())
+    told = pa.table([pa.array(column, pa.string()) for column in (owners, *whose)], _OWNER_COLUMNS)
+    con.register("told_owners", told)
     con.execute(
         f"INSERT INTO {SESSION_OWNERS.name} "
         "SELECT session_id, nullif(owner, ''), nullif(host, '') "
-        "FROM (SELECT unnest(?::VARCHAR[]) AS session_id, unnest(?::VARCHAR[]) AS owner, "
-        "unnest(?::VARCHAR[]) AS host) JOIN session_usage USING (session_id) ORDER BY session_id",
-        [list(column) for column in zip(*rows, strict=True)] or [[], [], []],
+        "FROM told_owners JOIN session_usage USING (session_id) ORDER BY session_id"
     )
+    con.unregister("told_owners")
 
 
 def _label_spend(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
