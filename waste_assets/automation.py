@@ -13,6 +13,7 @@ from waste_assets.lake.tables import CLUSTER_TABLES, FLAG_TABLES, LABEL_TABLES
 from waste_assets.partitions import daily
 from waste_assets.plan import plan
 from waste_assets.redaction.errors import quotes_no_secret
+from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 from waste_assets.resources.transcript_source import TranscriptSource
@@ -136,7 +137,7 @@ def pick_up_labels(context: dg.OpExecutionContext, data_root: DataRoot, haiku: H
         }
     )
     for fault in collected.faults:
-        context.log.warning(fault)
+        context.log.warning(inert(fault))
 
 
 @dg.job(description="Pick up the answers of label batches that have ended.")

@@ -55,7 +55,7 @@ def raw_sessions(
     finally:
         state.close()
     for path, reason in (*unlisted, *report.unreadable):
-        context.log.warning("not archived: %s (%s)", inert(path), reason)
+        context.log.warning("not archived: %s (%s)", inert(path), inert(reason))
     # What is dated after today has no partition yet.
     for day in data_root.lake.days(RAW_SESSIONS):
         if not days[0] <= day <= days[-1]:

@@ -13,6 +13,7 @@ from waste_assets.alerts.raised import raise_alerts
 from waste_assets.alerts.settings import AlertSettings
 from waste_assets.claude_code.retention import retention
 from waste_assets.redaction.errors import quotes_no_secret
+from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.transcript_source import TranscriptSource
 
@@ -76,7 +77,7 @@ def alerts(
     finally:
         state.close()
     for trouble in troubles:
-        context.log.warning(trouble)
+        context.log.warning(inert(trouble))
     for name, verdict in zip((BUDGET, JUMP), found, strict=True):
         yield _result(name, verdict)
 
