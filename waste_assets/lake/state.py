@@ -202,9 +202,11 @@ class State:
         global _last_catalog
         # Before the rows: they may be newer than their mark, never older.
         mark = self._catalog_mark()
-        if not mark or mark != _last_catalog[0]:
-            _last_catalog = mark, KnownFiles(self._chunks())
-        return _last_catalog[1]
+        last, known = _last_catalog
+        if not mark or mark != last:
+            known = KnownFiles(self._chunks())
+            _last_catalog = mark, known
+        return known
 
     def _catalog_mark(self) -> str:
         """Empty where nothing was ever recorded."""
@@ -214,21 +216,22 @@ class State:
             return connection.execute(query).scalar() or ""
 
     @contextmanager
-    def _changing_catalog(self) -> Iterator[tuple[sa.Connection, str, bool]]:
-        """A transaction that changes the catalog; its mark from then on, and whether nobody else
-        has changed it since this process knows it."""
+    def _changing_catalog(self) -> Iterator[tuple[sa.Connection, str, KnownFiles | None]]:
+        """A transaction that changes the catalog; the mark that it has from then on, and what it
+        was before, where this process knows that."""
         columns, mark = _marks.columns, secrets.token_hex(8)
+        last, known = _last_catalog
         with self._engine.begin() as connection:
             # First of all: on Postgres it waits for others that are about to do the same.
             changed = connection.execute(
                 _marks.update()
-                .where(columns.name == _CATALOG_MARK, columns.value == _last_catalog[0])
+                .where(columns.name == _CATALOG_MARK, columns.value == last)
                 .values(value=mark)
             )
             if not changed.rowcount:
                 row = {"name": _CATALOG_MARK, "value": mark}
                 connection.execute(self.upsert(_marks), row)
-            yield connection, mark, bool(changed.rowcount)
+            yield connection, mark, known if changed.rowcount else None
 
     def _chunks(self) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of the catalog, so many at once that it matters little what each takes."""
@@ -245,16 +248,15 @@ class State:
         told = list(entries)
         if not told:
             return
-        with self._changing_catalog() as (connection, mark, is_known):
+        upsert = self.upsert(_source_files)
+        with self._changing_catalog() as (connection, mark, known):
             for start in range(0, len(told), CHUNK):
-                rows = (
-                    dict(zip(_CATALOG, row_of(e), strict=True)) for e in told[start : start + CHUNK]
-                )
+                rows = map(row_of, told[start : start + CHUNK])
                 connection.execute(
-                    self.upsert(_source_files), [row | {"read_at": now} for row in rows]
+                    upsert, [dict(zip(_CATALOG, row, strict=True), read_at=now) for row in rows]
                 )
-        if is_known:
-            _last_catalog = mark, _last_catalog[1].updated(told)
+        if known is not None:
+            _last_catalog = mark, known.updated(told)
 
     def forget_files(self, is_gone: Callable[[str, Iterable[date]], bool]) -> None:
         """Forget the source files of which this is true, by their transcript and their days."""
