@@ -20,6 +20,7 @@ from waste_assets.labels.settings import KEY, PROVIDER, LabelSettings
 from waste_assets.labels.store import Budget, LabelStore
 from waste_assets.labels.wanted import prompts
 from waste_assets.lake.lake import Lake
+from waste_assets.report.shown import inert
 
 if TYPE_CHECKING:
     from waste_assets.labels.client import Client
@@ -119,11 +120,11 @@ class Haiku(dg.ConfigurableResource["Haiku"]):
             try:
                 asked = self.ask(store, questions, run_id)
             except Fault as fault:
-                get_dagster_logger().warning(str(fault))
+                get_dagster_logger().warning(inert(str(fault)))
                 return
             if asked is not None:
                 if asked.told is not None:
-                    get_dagster_logger().warning(asked.told)
+                    get_dagster_logger().warning(inert(asked.told))
                 synthetic = self.is_synthetic
                 outstanding = Outstanding(lake, store, self.judge, prompts(), synthetic=synthetic)
                 outstanding.note(asked, days, datetime.now(UTC))

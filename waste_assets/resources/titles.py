@@ -8,6 +8,7 @@ from waste_assets.clusters.shown import shown
 from waste_assets.clusters.titles import questions
 from waste_assets.faults import Fault
 from waste_assets.labels.store import LabelStore
+from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.resources.haiku import Haiku
 
@@ -30,8 +31,8 @@ def ask_titles(data_root: DataRoot, haiku: Haiku, run_id: str) -> None:
             allowed = labelling.allowed(about, about[0].day)
         asked = haiku.ask(LabelStore(state), allowed, run_id, about="clusters")
         if asked is not None and asked.told is not None:
-            get_dagster_logger().warning(asked.told)
+            get_dagster_logger().warning(inert(asked.told))
     except Fault as fault:
-        get_dagster_logger().warning(str(fault))
+        get_dagster_logger().warning(inert(str(fault)))
     finally:
         state.close()
