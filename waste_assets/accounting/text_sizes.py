@@ -18,7 +18,7 @@ _TEXTS = {"Read": "file", "Bash": "command_output", "PowerShell": "command_outpu
 #: Images have no characters; these kinds of content and of results are images.
 _IMAGES = frozenset(("image", "document", "pdf"))
 _IMAGE_TOOL = re.compile(r"screenshot|image", re.IGNORECASE)
-#: What an image counts for where a result's text is counted; see transcripts/facts.py.
+#: What an image counts for where a result's text is counted; see transcripts/text_facts.py.
 _IMAGE_CHARS = 6_000
 #: A request puts some tokens around every text, and counts are whole numbers: below a thousand
 #: characters that is more than a hundredth.

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from waste_assets.accounting.conversation import Call
 from waste_assets.redaction import redact
-from waste_assets.transcripts.facts import TARGET_CHARS
+from waste_assets.transcripts.call_facts import TARGET_CHARS
 
 _CHARS = 90
 _BLANKS = re.compile(r"\s+")

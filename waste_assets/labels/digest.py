@@ -14,7 +14,7 @@ from waste_assets.accounting.conversation import Call, Conversation
 from waste_assets.labels.fenced import Fence, fenced
 from waste_assets.labels.fingerprint import salient
 from waste_assets.labels.texts import Place
-from waste_assets.transcripts.facts import TARGET_CHARS
+from waste_assets.transcripts.call_facts import TARGET_CHARS
 
 #: Some 700 tokens at 2.5 characters each, which is few for prose and usual for code.
 MOST_CHARS = 1_750

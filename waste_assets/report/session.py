@@ -22,7 +22,7 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.report.categories import categories
 from waste_assets.report.rows import rows
-from waste_assets.transcripts.facts import TARGET_CHARS
+from waste_assets.transcripts.call_facts import TARGET_CHARS
 
 
 class NoSuchSession(Fault):

@@ -138,7 +138,8 @@ def _sqlite(path: Path) -> Held:
         for (name,) in names:
             rows = [dict(row) for row in con.execute(f'SELECT * FROM "{name}"')]
             # How often was asked, and in how many goes, is of the run; what was asked is not.
-            if name not in ("label_askings", "label_sendings", "sqlite_sequence"):
+            # A mark only tells one state from another.
+            if name not in ("label_askings", "label_sendings", "sqlite_sequence", "marks"):
                 found[f"state.db/{name}"] = _rows(rows)
     return found
 
