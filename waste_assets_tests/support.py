@@ -45,6 +45,7 @@ from waste_assets.sample import Conversation, Response, Truth
 from waste_assets.sample.billing import Bill, total
 from waste_assets.settings import LABELS_FILE
 from waste_assets.transcripts import archive
+from waste_assets.transcripts.archive_days import ArchiveReport
 from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.discover import discover
 from waste_assets.transcripts.facts import DayFacts
@@ -91,7 +92,7 @@ class Audit:
         first: date = FIRST,
         last: date = LAST,
         opened: Callable[[str], None] = lambda path: None,
-    ) -> archive.ArchiveReport:
+    ) -> ArchiveReport:
         """Bring some days of the archive up to date."""
         state = State(self.data)
         try:
@@ -141,13 +142,13 @@ class Audit:
             judged.build(self.lake, chosen, DetectorSettings(), labelling)
         return self.rows(HAIKU_LABELS)
 
-    def account(self) -> archive.ArchiveReport:
+    def account(self) -> ArchiveReport:
         """Archive and account for everything, and judge nothing."""
         report = self.archive()
         self.turns()
         return report
 
-    def run(self) -> archive.ArchiveReport:
+    def run(self) -> ArchiveReport:
         """Archive and account for everything, find what was waste, and label it."""
         report = self.account()
         self.flags()

@@ -173,10 +173,11 @@ class Lake:
         writer = self.open(table, day)
         try:
             yield writer
+            # What waits until then may find no room either.
+            writer.commit()
         except BaseException:
             writer.discard()
             raise
-        writer.commit()
 
     def write(self, table: Table, day: date, rows: pa.Table, notes: Mapping[str, str]) -> None:
         """Replace one partition by `rows`, which are cast to the table's schema."""

@@ -48,6 +48,7 @@ _WRITERS = {
     "lake/state.py": {
         "writing",
         "remember",
+        "_changing_catalog",
         "create",
         "claim_alert",
         "exclusively",
@@ -55,7 +56,9 @@ _WRITERS = {
     },
     "lake/in_use.py": None,
     "lake/whole.py": None,
-    "transcripts/archive.py": {"update", "_update_portions", "run", "commit", "_write"},
+    "transcripts/archive.py": {"update", "_update_portions"},
+    "transcripts/archive_days.py": {"run"},
+    "transcripts/day_writer.py": {"commit", "_write"},
     "transcripts/facts.py": {"finish"},
     "accounting/crossings.py": None,
     "clusters/migration.py": None,

@@ -15,7 +15,7 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.plan import Plan
 from waste_assets.sample import conversation
 from waste_assets.settings import Settings
-from waste_assets.transcripts import archive, lines
+from waste_assets.transcripts import day_writer, lines
 from waste_assets_tests.plug.stages import run_stages
 from waste_assets_tests.support import Audit, as_line, record, write_lines
 
@@ -117,7 +117,7 @@ def test_a_full_disk_is_not_taken_for_a_file_that_cannot_be_read(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archive, "_DAY_BYTES", 1)
+    monkeypatch.setattr(day_writer, "_DAY_BYTES", 1)
     monkeypatch.setattr(PartitionWriter, "append", full)
     with pytest.raises(OSError, match="No space"):
         audit.archive()
@@ -125,3 +125,23 @@ def test_a_full_disk_is_not_taken_for_a_file_that_cannot_be_read(
     monkeypatch.undo()
     audit.account()
     assert audit.tokens()["responses"] == 6
+
+
+def test_a_partition_for_which_there_is_no_room_at_its_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is little waits in memory until its file is closed."""
+    audit = Audit(tmp_path)
+    audit.write(conversation("a", start=START).user().say())
+    audit.archive()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PartitionWriter, "_put", full)
+    with pytest.raises(OSError, match="No space"):
+        audit.turns()
+    assert not list(audit.lake.root.rglob(".part.*"))
+    monkeypatch.undo()
+    audit.turns()
+    assert audit.tokens()["responses"] == 1

@@ -13,6 +13,7 @@ from waste_assets.lake.tables import LINE_TABLES, RAW_SESSIONS
 from waste_assets.processes import Processes
 from waste_assets.sample import generate
 from waste_assets.transcripts import archive
+from waste_assets.transcripts.archive_days import ArchiveReport
 from waste_assets.transcripts.facts import DayFacts
 from waste_assets_tests.support import Audit, as_line, record, write_lines
 
@@ -22,7 +23,7 @@ FIRST, NEXT = date(2026, 3, 2), date(2026, 3, 3)
 
 def archive_slice(
     audit: Audit, first: date, last: date, opened: Callable[[str], None] = lambda path: None
-) -> archive.ArchiveReport:
+) -> ArchiveReport:
     state = State(audit.data)
     try:
         with Processes(1) as processes:
