@@ -4,15 +4,17 @@
     .venv/bin/python benchmarks/sizing.py growth.json [--terabytes 10] [--files 52e6]
 
 CPU, disk and memory come from the cold audits of `growth.json`: CPU and disk by the byte of
-transcripts, from the largest corpus; memory and its growth by the session, from the smallest and
-the largest. Requests and rows by the file and by the day-partition are counted by
-`benchmarks/workers.py`. Prices are list prices of a cloud, in USD, and arguments.
+transcripts, from the largest corpus; memory and its growth by the session, of each stage, from the
+smallest and the largest: the stage that has the peak here is not the one that grows most. Requests
+and rows by the file and by the day-partition are counted by `benchmarks/workers.py`. Prices are
+list prices of a cloud, in USD, and arguments.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,36 @@ SESSIONS_A_RESPONSE = 9_667 / 133_087
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Memory of all processes in a stage."""
+
+    stage: str
+    #: Without history, and what each session adds; bytes.
+    base: float
+    a_session: float
+
+    @classmethod
+    def of(
+        cls, stage: str, small: float, large: float, sessions: float, responses: float
+    ) -> Memory:
+        """Of two peaks: that of a history of so many responses, and of so many sessions more."""
+        slope = (large - small) / sessions
+        return cls(stage, small - slope * responses * SESSIONS_A_RESPONSE, slope)
+
+    def fitting(self, limit: float) -> float:
+        """How many sessions fit into so many bytes."""
+        return (limit - self.base) / self.a_session if self.a_session > 0 else math.inf
+
+
+@dataclass(frozen=True)
 class Rates:
     """What was measured; per byte of transcripts where nothing else is said."""
 
     cpu_s: float
     lake_bytes: float
     responses: float
-    #: Memory of all processes without history, and what each session adds.
-    base_bytes: float
-    bytes_a_session: float
+    #: Of each stage.
+    memory: list[Memory]
 
     @classmethod
     def of(cls, measured: list[dict[str, Any]]) -> Rates:
@@ -44,15 +67,25 @@ class Rates:
                 "Growth needs two corpora at least: see `python -m benchmarks.article`"
             )
         small, large = measured[0], measured[-1]
-        peaks = [_cold(one)["peak_bytes"] for one in (small, large)]
-        sessions = [one["responses"] * SESSIONS_A_RESPONSE for one in (small, large)]
-        slope = (peaks[1] - peaks[0]) / (sessions[1] - sessions[0])
+        more = (large["responses"] - small["responses"]) * SESSIONS_A_RESPONSE
+        memory = [
+            Memory.of(one["name"], one["peak_bytes"], other["peak_bytes"], more, small["responses"])
+            for one, other in zip(small["stages"], large["stages"], strict=True)
+            # Some are over before anybody has looked.
+            if one["peak_bytes"] and other["peak_bytes"]
+        ]
         return cls(
             _cold(large)["cpu"] / large["bytes"],
             sum(stage["disk_bytes"] for stage in large["stages"]) / large["bytes"],
             large["responses"] / large["bytes"],
-            peaks[0] - slope * sessions[0],
-            slope,
+            memory,
+        )
+
+    def first_full(self, limit: float) -> tuple[float, Memory]:
+        """How many sessions fit into so many bytes, and the stage that has no room for more."""
+        return min(
+            ((stage.fitting(limit), stage) for stage in self.memory),
+            key=lambda found: found[0],
         )
 
 
@@ -70,8 +103,7 @@ def rows(rates: Rates, asked: argparse.Namespace) -> list[tuple[str, str, str]]:
     sessions = responses * SESSIONS_A_RESPONSE
     hours = size * rates.cpu_s / 3600
     lake = size * rates.lake_bytes
-    usable = asked.memory_gb * 1e9 - rates.base_bytes
-    most = usable / rates.bytes_a_session
+    most, full = rates.first_full(asked.memory_gb * 1e9)
     roots = -(-sessions // most)
     parts = asked.days * roots
     gets = asked.files * asked.gets_a_file + parts * asked.requests_a_day
@@ -103,7 +135,7 @@ def rows(rates: Rates, asked: argparse.Namespace) -> list[tuple[str, str, str]]:
         (
             f"sessions in {asked.memory_gb:g} GB of memory",
             f"{most / 1e6:,.1f} million",
-            f"{rates.base_bytes / 1e6:,.0f} MB and {rates.bytes_a_session / 1e3:,.1f} kB a session",
+            f"{full.stage}: {full.base / 1e6:,.0f} MB and {full.a_session / 1e3:,.1f} kB a session",
         ),
         ("data roots", f"{roots:,.0f}", "sessions over what fits into memory"),
         (

@@ -18,7 +18,11 @@ def measured(responses: int, size: int, cpu: float, peak: int, disk: int) -> dic
         "responses": responses,
         "bytes": size,
         "figures": [other, cold],
-        "stages": [{"disk_bytes": disk}, {"disk_bytes": disk}],
+        "stages": [
+            # The peak is that of a stage that hardly grows.
+            {"name": "parsed_turns", "disk_bytes": disk, "peak_bytes": 2 * 10**9},
+            {"name": "waste_mart", "disk_bytes": disk, "peak_bytes": peak},
+        ],
     }
 
 
@@ -47,7 +51,7 @@ def test_what_is_needed_follows_from_what_was_measured(tmp_path: Path) -> None:
     assert told["CPU bought"].startswith("$1.00")
     assert told["lake and the rest"].startswith("0.30 TB")
     # 16 GB, of which 0.99 are there without a session, at 11.5 kB each.
-    assert told["sessions in 16 GB of memory"].startswith("1.3 million")
+    assert told["sessions in 16 GB of memory"].startswith("1.3 million  waste_mart: 989 MB")
     assert told["data roots"].startswith("1 ")
     assert told["LIST, each look at all sources"].startswith("2,000, $0.01")
     assert told["the sensor, every 5 minutes"].startswith("$3 a day")
