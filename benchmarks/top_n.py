@@ -23,7 +23,7 @@ import duckdb
 from waste_assets.clusters.estimates import TOP_N, Estimate, Frequency
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.tables import FAILED_CALLS, FAILURE_CLUSTERS
-from waste_assets.mart.remedies import KINDS, counted, design
+from waste_assets.mart.estimates import KINDS, counted, design
 
 
 def measured(data_root: Path, top_n: int, sample: int, seed: int) -> dict[str, list[Frequency]]:

@@ -28,13 +28,11 @@ U = TypeVar("U")
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 #: Less than this, in bytes, is done sooner than processes start.
 WORTH_PROCESSES = 48 << 20
-
-
 #: For how long a process waits for the others at most: one may have been killed.
 _PATIENCE_S = 10
 
 #: Where the processes of a pool wait for one another.
-_all: Barrier
+_meeting: Barrier
 #: What `start_early` has started, until somebody has work for it.
 _early: list[_Pool] = []
 
@@ -135,7 +133,7 @@ class Processes:
 def _once(function: Callable[[], None]) -> None:
     """In a process that takes no other piece of work before all have come to this one."""
     with suppress(BrokenBarrierError):
-        _all.wait(_PATIENCE_S)
+        _meeting.wait(_PATIENCE_S)
     function()
 
 
@@ -153,8 +151,8 @@ def _trim() -> None:
 
 
 def _prepare(modules: Sequence[str], barrier: Barrier) -> None:
-    global _all
-    _all = barrier
+    global _meeting
+    _meeting = barrier
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     # Arrow imports pandas where it finds it, to look for its types: 50 MB and a third of a
     # second a process, for types that never occur here.

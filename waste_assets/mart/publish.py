@@ -29,6 +29,7 @@ from waste_assets.lake.tables import (
 )
 from waste_assets.mart.beside import NOTHING, Beside
 from waste_assets.mart.day_facts import FACTS, SOURCES, facts_by, stamps
+from waste_assets.mart.estimates import cluster_estimates
 from waste_assets.mart.fault_shares import fault_shares
 from waste_assets.mart.kept_by_day import (
     Stamps,
@@ -40,7 +41,7 @@ from waste_assets.mart.kept_by_day import (
 )
 from waste_assets.mart.publications import DATABASE, Publications
 from waste_assets.mart.reading import SQL_TYPES, columns, opened, view
-from waste_assets.mart.remedies import cluster_estimates, remedies
+from waste_assets.mart.remedies import remedies
 from waste_assets.mart.rule_quality import Judged, rule_quality
 from waste_assets.mart.shown_project import SHOWN_PROJECT
 from waste_assets.mart.tables import (
