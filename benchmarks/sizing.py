@@ -33,12 +33,10 @@ class Memory:
     a_session: float
 
     @classmethod
-    def of(
-        cls, stage: str, small: float, large: float, sessions: float, responses: float
-    ) -> Memory:
-        """Of two peaks: that of a history of so many responses, and of so many sessions more."""
-        slope = (large - small) / sessions
-        return cls(stage, small - slope * responses * SESSIONS_A_RESPONSE, slope)
+    def of(cls, stage: str, sessions: list[float], peaks: list[float]) -> Memory:
+        """From the peaks of two histories of so many sessions."""
+        slope = (peaks[1] - peaks[0]) / (sessions[1] - sessions[0])
+        return cls(stage, peaks[0] - slope * sessions[0], slope)
 
     def fitting(self, limit: float) -> float:
         """How many sessions fit into so many bytes."""
@@ -67,9 +65,9 @@ class Rates:
                 "Growth needs two corpora at least: see `python -m benchmarks.article`"
             )
         small, large = measured[0], measured[-1]
-        more = (large["responses"] - small["responses"]) * SESSIONS_A_RESPONSE
+        sessions = [one["responses"] * SESSIONS_A_RESPONSE for one in (small, large)]
         memory = [
-            Memory.of(one["name"], one["peak_bytes"], other["peak_bytes"], more, small["responses"])
+            Memory.of(one["name"], sessions, [one["peak_bytes"], other["peak_bytes"]])
             for one, other in zip(small["stages"], large["stages"], strict=True)
             # Some are over before anybody has looked.
             if one["peak_bytes"] and other["peak_bytes"]
@@ -79,13 +77,6 @@ class Rates:
             sum(stage["disk_bytes"] for stage in large["stages"]) / large["bytes"],
             large["responses"] / large["bytes"],
             memory,
-        )
-
-    def first_full(self, limit: float) -> tuple[float, Memory]:
-        """How many sessions fit into so many bytes, and the stage that has no room for more."""
-        return min(
-            ((stage.fitting(limit), stage) for stage in self.memory),
-            key=lambda found: found[0],
         )
 
 
@@ -103,7 +94,9 @@ def rows(rates: Rates, asked: argparse.Namespace) -> list[tuple[str, str, str]]:
     sessions = responses * SESSIONS_A_RESPONSE
     hours = size * rates.cpu_s / 3600
     lake = size * rates.lake_bytes
-    most, full = rates.first_full(asked.memory_gb * 1e9)
+    # The stage that is the first to have no room for more.
+    full = min(rates.memory, key=lambda stage: stage.fitting(asked.memory_gb * 1e9))
+    most = full.fitting(asked.memory_gb * 1e9)
     roots = -(-sessions // most)
     parts = asked.days * roots
     gets = asked.files * asked.gets_a_file + parts * asked.requests_a_day

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from waste_assets.accounting.conversation import Block, Conversation, Response, Session
+from waste_assets.transcripts.text_facts import IMAGE_CHARS
 
 _KINDS = frozenset(("output", "tool_result", "user_text"))
 _TEXTS = {"Read": "file", "Bash": "command_output", "PowerShell": "command_output"}
 #: Images have no characters; these kinds of content and of results are images.
 _IMAGES = frozenset(("image", "document", "pdf"))
 _IMAGE_TOOL = re.compile(r"screenshot|image", re.IGNORECASE)
-#: What an image counts for where a result's text is counted; see transcripts/text_facts.py.
-_IMAGE_CHARS = 6_000
 #: A request puts some tokens around every text, and counts are whole numbers: below a thousand
 #: characters that is more than a hundredth.
 _SAMPLE_CHARS = 1_000
@@ -88,5 +87,5 @@ def _is_sample(block: Block, tool: str, before: Response | None) -> bool:
     if block.kind == "output":
         # Thinking that is dropped or hidden is in the count and not among the characters.
         return before is not None and not before.has_thinking
-    is_image = block.subtype in _IMAGES or chars % _IMAGE_CHARS == 0 or _IMAGE_TOOL.search(tool)
+    is_image = block.subtype in _IMAGES or chars % IMAGE_CHARS == 0 or _IMAGE_TOOL.search(tool)
     return not is_image

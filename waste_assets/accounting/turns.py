@@ -208,8 +208,9 @@ def _build_batch(
 
 def _close_engine() -> None:
     """A database keeps memory for what comes next, and nothing does."""
-    _engine().close()
-    _engine.cache_clear()
+    if _engine.cache_info().currsize:
+        _engine().close()
+        _engine.cache_clear()
 
 
 @cache

@@ -120,9 +120,8 @@ class KnownFiles:
         wanted = np.asarray(keys, np.int64)
         if not len(self):
             return np.full(len(wanted), -1)
-        in_order = self.keys[self._order]
-        found = np.minimum(np.searchsorted(in_order, wanted), len(self) - 1)
-        return np.where(in_order[found] == wanted, self._order[found], -1)
+        found = np.minimum(np.searchsorted(self._in_order, wanted), len(self) - 1)
+        return np.where(self._in_order[found] == wanted, self._order[found], -1)
 
     @cached_property
     def rows_of_days(self) -> Numbers:
@@ -169,6 +168,11 @@ class KnownFiles:
     def _order(self) -> Numbers:
         """The rows in the order of their keys."""
         return np.argsort(self.keys)
+
+    @cached_property
+    def _in_order(self) -> Numbers:
+        """The keys in their order: files are asked for one by one, too."""
+        return self.keys[self._order]
 
     @cached_property
     def _ends(self) -> Numbers:

@@ -82,12 +82,21 @@ def labels(audit: Audit, url: str) -> list[tuple[object, ...]]:
     return sorted(tuple(row[name] for name in names) for row in audit.rows(HAIKU_LABELS))
 
 
-def test_slices_at_once_ask_what_one_run_over_all_days_asks(
+@pytest.fixture
+def whole(
     flagged: Audit, fake: FakeAnthropic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Audit:
+    """One run has asked about all days."""
     monkeypatch.setenv(KEY, "sk-fake")
-    whole, parts = copy(flagged, tmp_path / "whole"), copy(flagged, tmp_path / "parts")
-    judge(None, whole.data, fake.url, 1.0, "ours", DAYS)
+    made = copy(flagged, tmp_path / "whole")
+    judge(None, made.data, fake.url, 1.0, "ours", DAYS)
+    return made
+
+
+def test_slices_at_once_ask_what_one_run_over_all_days_asks(
+    flagged: Audit, whole: Audit, fake: FakeAnthropic, tmp_path: Path
+) -> None:
+    parts = copy(flagged, tmp_path / "parts")
     sent = fake.counts()["requests"]
     assert sent == len(spent(whole.data)) > len(DAYS)
     sliced(parts.data, fake.url, 1.0, [DAYS[:3], DAYS[3:]])
@@ -100,11 +109,9 @@ def test_slices_at_once_ask_what_one_run_over_all_days_asks(
 
 
 def test_slices_at_once_share_the_budget_of_their_backfill(
-    flagged: Audit, fake: FakeAnthropic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flagged: Audit, whole: Audit, fake: FakeAnthropic, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(KEY, "sk-fake")
-    whole, parts = copy(flagged, tmp_path / "whole"), copy(flagged, tmp_path / "parts")
-    judge(None, whole.data, fake.url, 1.0, "ours", DAYS)
+    parts = copy(flagged, tmp_path / "parts")
     prices = spent(whole.data).values()
     before, budget = fake.counts()["requests"], sum(prices) / 2
     sliced(parts.data, fake.url, budget, [[day] for day in DAYS[:3]] + [DAYS[3:]])
