@@ -27,7 +27,11 @@ def work():
         return processes.each(abs, [-1, -2], [64 << 20, 64 << 20])
 
 if __name__ == "__main__":
-    print(billiard.Pool(1).apply(work))
+    pool = billiard.Pool(1)
+    print(pool.apply(work))
+    # A pool that is left open can keep a program from its end.
+    pool.close()
+    pool.join()
 """
 _DEFINED = """
 import json
