@@ -35,6 +35,7 @@ from waste_assets.labels.spend import by_month
 from waste_assets.labels.store import Budget, LabelStore
 from waste_assets.labels.wanted import prompts
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import FAILED_CALLS, PARSED_TURNS, RAW_SESSIONS, TOOL_CALLS
 from waste_assets.processes import Processes
@@ -145,7 +146,9 @@ def built(root: Path) -> Lake:
     state = State(root / "data")
     try:
         found = discover([root / "source"])[0]
-        archive.update(lake, state, found, date(2020, 1, 1), date(2100, 1, 1), calendar)
+        archive.update(
+            lake, SourceCatalog(state), found, date(2020, 1, 1), date(2100, 1, 1), calendar
+        )
     finally:
         state.close()
     with Processes() as processes:

@@ -22,6 +22,7 @@ from waste_assets.accounting.sessions import sessions
 from waste_assets.detectors.flag import Settings
 from waste_assets.detectors.registry import detectors
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import PARSED_TURNS, RAW_SESSIONS
 from waste_assets.processes import Processes
@@ -81,7 +82,7 @@ def _built(root: Path, responses: int) -> Lake:
     c.write(root / "sources")
     lake, state = Lake(root / "lake"), State(root)
     files, _ = discover([root / "sources"])
-    archive.update(lake, state, files, date.min, date.max, Calendar())
+    archive.update(lake, SourceCatalog(state), files, date.min, date.max, Calendar())
     state.close()
     with Processes(1) as processes:
         turns.build(lake, lake.days(RAW_SESSIONS), Calendar(), processes)

@@ -239,6 +239,7 @@ def _settled(
     importing = time.perf_counter()
     from waste_assets.claude_code.retention import retention
     from waste_assets.detectors.flag import Settings as DetectorSettings
+    from waste_assets.lake.source_catalog import SourceCatalog
     from waste_assets.lake.state import State
     from waste_assets.plan import plan
     from waste_assets.report.account import account
@@ -279,7 +280,7 @@ def _settled(
             with instance_of(settings) as instance:
                 end_killed_audits(instance)
             (settings.data_root / _RUNNING).unlink()
-        known = state.catalog()
+        known = SourceCatalog(state).read()
         told = {
             "files": _files(found, known, calendar.day_at(datetime.now(UTC))),
             "retention": retention(lake, roots, found.files, known).told(),

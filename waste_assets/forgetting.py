@@ -30,6 +30,7 @@ from waste_assets.lake.catalog import session_of
 from waste_assets.lake.in_use import in_use, one_audit
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.place import lake_of
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.whole import write_whole
 from waste_assets.mart.publications import LOCK, Publications
@@ -146,7 +147,7 @@ def _deleted(settings: Settings, lake: Lake, request: Request) -> tuple[Found, i
         (root / name).unlink(missing_ok=True)
     _without_labels(settings.labels_file or root / LABELS_FILE, subjects)
     with closing(State(root)) as state:
-        state.forget_files(_is_gone(found, request))
+        SourceCatalog(state).forget(_is_gone(found, request))
     # Days around a session are made anew by themselves, where what they rest on has changed.
     for table in _DERIVED:
         for day in lake.days(table):

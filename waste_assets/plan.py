@@ -18,6 +18,7 @@ from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.lake import Lake
 from waste_assets.lake.objects import at_once
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import inputs, published_inputs
@@ -73,7 +74,7 @@ def plan(
     grown): if that misses a day in its middle, the next plan names it, for by then the file is
     known line by line.
     """
-    known = state.catalog()
+    known = SourceCatalog(state).read()
     changes = Changes(files, known)
     made = Plan(mark=files.identity)
     # What has vanished since it was listed brings nothing.

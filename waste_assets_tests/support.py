@@ -24,6 +24,7 @@ from waste_assets.labels import judged
 from waste_assets.labels.labelling import Ask, Labelling
 from waste_assets.labels.recorded import RecordedAnswers
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import (
     CONTEXT_BLOCKS,
@@ -98,7 +99,7 @@ class Audit:
         try:
             with Processes() as processes:
                 return archive.update(
-                    self.lake, state, self.files(), first, last, self.calendar,
+                    self.lake, SourceCatalog(state), self.files(), first, last, self.calendar,
                     processes=processes, follow=DayFacts, opened=opened,
                 )  # fmt: skip
         finally:

@@ -16,6 +16,7 @@ import pytest
 from waste_assets.lake import kept_notes
 from waste_assets.lake.catalog import CatalogEntry
 from waste_assets.lake.known_files import KnownFiles
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.sample import conversation
@@ -43,7 +44,7 @@ def remembered(folder: Path, files: int) -> Audit:
     """A data root whose archive holds all of them, in a process that has just begun."""
     audit = Audit(folder)
     state = State(audit.data)
-    state.remember(entry for _, entry in history(files))
+    SourceCatalog(state).record(entry for _, entry in history(files))
     state.close()
     held: dict[date, DayContents] = {}
     for _, entry in history(files):
@@ -62,7 +63,7 @@ def test_a_file_that_has_not_changed_takes_a_few_hundred_bytes(
     taken = []
     for files in (few, many):
         audit = remembered(tmp_path / str(files), files)
-        monkeypatch.setattr("waste_assets.lake.state._last_catalog", ("", KnownFiles()))
+        monkeypatch.setattr("waste_assets.lake.source_catalog._last", ("", KnownFiles()))
         gc.collect()
         tracemalloc.start()
         listing = Listing.of(file for file, _ in history(files))
@@ -73,7 +74,7 @@ def test_a_file_that_has_not_changed_takes_a_few_hundred_bytes(
         tracemalloc.stop()
         assert made.changed_bytes == 0
         with closing(State(audit.data)) as state:
-            assert len(state.catalog()) == files
+            assert len(SourceCatalog(state).read()) == files
     (held_few, peak_few), (held, peak) = taken
     assert held - held_few < HELD_BYTES * (many - few)
     assert peak - peak_few < PEAK_BYTES * (many - few)
@@ -89,8 +90,8 @@ def test_what_is_told_of_a_file_is_what_was_given(tmp_path: Path) -> None:
     assert listing.identity != listing.chosen([True, True, True, False]).identity
     state = State(tmp_path)
     entry = CatalogEntry("/é", "é.jsonl", 3, 4, 5, 6, {FIRST: "a", FIRST + timedelta(days=9): "b"})
-    state.remember([entry, *(one for _, one in history(3))])
-    known = state.catalog()
+    SourceCatalog(state).record([entry, *(one for _, one in history(3))])
+    known = SourceCatalog(state).read()
     state.close()
     assert known["/é"] == entry
     assert known.begins({"é", "another"}) == {"é": FIRST}

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from waste_assets.lake.lake import Unusable
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State, StateError
 from waste_assets.lake.tables import (
     LINE_BLOCKS,
@@ -108,12 +109,12 @@ def test_a_state_database_without_a_column_gets_it_and_keeps_its_rows(tmp_path: 
 
 
 def test_a_table_that_is_none_of_ours_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    State(tmp_path).close()
+    state = State(tmp_path)
     with sqlite3.connect(tmp_path / "state.db") as con:
-        con.execute("DROP TABLE source_files")
         con.execute("CREATE TABLE source_files (path TEXT PRIMARY KEY)")
     with pytest.raises(StateError, match=r"source_files without transcript.*backup"):
-        State(tmp_path)
+        SourceCatalog(state)
+    state.close()
 
 
 @pytest.mark.parametrize("table", [PARSED_TURNS, TOKEN_LEDGER], ids=lambda table: table.name)

@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any
 
 from waste_assets.alerts.alert import SHAPE, Verdict
+from waste_assets.alerts.sent import SentAlerts
 from waste_assets.lake.state import State
 
 #: For each step of the exchange, and for all of it: a server may answer a byte at a time.
@@ -32,15 +33,17 @@ def send_new(
     Returns:
         Why some were not sent, as sentences.
     """
-    troubles = []
-    for verdict in verdicts if url else ():
-        if not verdict.is_raised or not state.claim_alert(verdict.kind, verdict.period):
+    if not url:
+        return []
+    troubles, sent = [], SentAlerts(state)
+    for verdict in verdicts:
+        if not verdict.is_raised or not sent.claim(verdict.kind, verdict.period):
             continue
         try:
-            post(url or "", {"source": "waste_assets", "shape": SHAPE}
+            post(url, {"source": "waste_assets", "shape": SHAPE}
                  | verdict.told(with_projects=with_projects))  # fmt: skip
         except NotSent as error:
-            state.release_alert(verdict.kind, verdict.period)
+            sent.release(verdict.kind, verdict.period)
             troubles.append(f"The alert {verdict.kind} was not sent: {error}")
     return troubles
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from waste_assets.assets.described import OWNERS, table_metadata
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.partitions import backfills, daily, days_of, is_sliced
 from waste_assets.progress import Task
@@ -41,7 +42,7 @@ def raw_sessions(
     try:
         report = archive.update(
             data_root.lake,
-            state,
+            SourceCatalog(state),
             files,
             days[0],
             days[-1],

@@ -12,6 +12,7 @@ from waste_assets.alerts.alert import Verdict
 from waste_assets.alerts.raised import raise_alerts
 from waste_assets.alerts.settings import AlertSettings
 from waste_assets.claude_code.retention import retention
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.redaction.errors import quotes_no_secret
 from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
@@ -33,7 +34,8 @@ def archived_before_cleanup(data_root: DataRoot, source: TranscriptSource) -> dg
     files = source.found(data_root.lake).files
     state = data_root.state()
     try:
-        found = retention(data_root.lake, source.existing(), files, state.catalog())
+        known = SourceCatalog(state).read()
+        found = retention(data_root.lake, source.existing(), files, known)
     finally:
         state.close()
     return dg.AssetCheckResult(

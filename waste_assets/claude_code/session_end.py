@@ -52,6 +52,7 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     """
     from waste_assets.lake.in_use import in_use
     from waste_assets.lake.place import lake_of
+    from waste_assets.lake.source_catalog import SourceCatalog
     from waste_assets.lake.state import State
     from waste_assets.transcripts import archive
     from waste_assets.transcripts.days import Calendar
@@ -69,7 +70,9 @@ def archive_session(data_root: Path, time_zone: str, transcript: Path) -> dict[s
     try:
         # Whoever audits next has the time to clean up.
         with in_use(data_root, sweep=False):
-            report = archive.update(lake_of(data_root), state, files, first, last, calendar)
+            report = archive.update(
+                lake_of(data_root), SourceCatalog(state), files, first, last, calendar
+            )
     finally:
         state.close()
     return {

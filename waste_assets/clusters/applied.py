@@ -39,9 +39,8 @@ class AppliedRemedies:
     """The record of a data root; nothing in it is ever changed, but projects can be forgotten."""
 
     def __init__(self, state: State) -> None:
+        state.create(_metadata)
         self._engine = state.engine
-        with self._engine.begin() as connection:
-            connection.execute(sa.schema.CreateTable(_applied, if_not_exists=True))
 
     def record(
         self, remedy_id: str, on: date, project: str | None = None, *, withdrawn: bool = False

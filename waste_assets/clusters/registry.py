@@ -104,11 +104,11 @@ class Registry:
     """The rows, in the state database."""
 
     def __init__(self, state: State) -> None:
+        state.create(_metadata)
         self._engine = state.engine
-        with self._engine.begin() as connection:
-            for table in _metadata.sorted_tables:
-                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-                if self._engine.dialect.name == "sqlite":
+        if state.is_sqlite:
+            with self._engine.begin() as connection:
+                for table in _metadata.sorted_tables:
                     for action in ("update", "delete"):
                         connection.execute(
                             sa.text(_FOR_EVER.format(table=table.name, action=action))

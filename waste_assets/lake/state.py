@@ -1,23 +1,19 @@
 """The state database: what must survive, and what spares work.
 
-SQLite in WAL mode by default, Postgres by URL, through SQLAlchemy Core. The catalog of sources
-is of the second kind: it says what each source file held when it was last read, and losing it
-costs one more reading. Answers that were paid for are of the first; their tables are defined
-where they are used, and made with `State.create`.
+SQLite in WAL mode by default, Postgres by URL, through SQLAlchemy Core. Answers that were paid for
+are of the first kind; the catalog of sources, which costs one more reading, of the second. Tables
+are defined where they are used, and made with `State.create`.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
-import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,53 +21,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from waste_assets.faults import Fault
-from waste_assets.lake.catalog import CatalogEntry, row_of
 from waste_assets.lake.disk import DiskFault, blamed
-from waste_assets.lake.known_files import CHUNK, KnownFiles
 from waste_assets.lake.place import STATE
 from waste_assets.lake.tables import SCHEMA_VERSION
 from waste_assets.lake.whole import write_whole
 from waste_assets.privacy import tighten
 
-_metadata = sa.MetaData()
-
-_source_files = sa.Table(
-    "source_files",
-    _metadata,
-    sa.Column("path", sa.Text, primary_key=True),
-    sa.Column("transcript", sa.Text, nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
-    sa.Column("lines", sa.BigInteger, nullable=False),
-    sa.Column("pending_bytes", sa.BigInteger, nullable=False),
-    sa.Column("days", sa.Text, nullable=False),
-    sa.Column("read_at", sa.Text, nullable=False),
-)
-_sent_alerts = sa.Table(
-    "sent_alerts",
-    _metadata,
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("period", sa.Text, primary_key=True),
-    sa.Column("sent_at", sa.Text, nullable=False),
-)
-_marks = sa.Table(
-    "marks",
-    _metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-#: Columns in the order of `row_of`, which is that of the fields of `CatalogEntry`.
-_CATALOG = ("path", "transcript", "size", "mtime_ns", "lines", "pending_bytes", "days")
 #: A lock of Postgres, by name; it goes with the transaction, and so with the process.
 _LOCK_UNTIL_COMMIT = sa.text("SELECT pg_advisory_xact_lock(hashtext('waste_assets/' || :name))")
-#: The mark that is another one after each change of the catalog.
-_CATALOG_MARK = "catalog"
 #: For how long SQLite waits for another process that writes.
 _PATIENCE_S = 60
-
-
-#: The catalog that this process has read or written last, by its mark.
-_last_catalog: tuple[str, KnownFiles] = ("", KnownFiles())
 
 
 class StateError(Fault):
@@ -94,7 +53,8 @@ class State:
         if self.is_sqlite:
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
         try:
-            self.create(_metadata)
+            # A file that is not there yet is made; a server that does not answer is told of now.
+            self._engine.connect().close()
         except sa.exc.OperationalError as error:
             if self.is_sqlite:
                 raise
@@ -194,85 +154,6 @@ class State:
         """For what keeps tables of its own in this database."""
         return self._engine
 
-    def catalog(self) -> KnownFiles:
-        """What is known of the source files.
-
-        It is read where it is not the one that this process has read or written last.
-        """
-        global _last_catalog
-        # Before the rows: they may be newer than their mark, never older.
-        mark = self._catalog_mark()
-        last, known = _last_catalog
-        if not mark or mark != last:
-            known = KnownFiles(self._chunks())
-            _last_catalog = mark, known
-        return known
-
-    def _catalog_mark(self) -> str:
-        """Empty where nothing was ever recorded."""
-        columns = _marks.columns
-        with self.reading() as connection:
-            query = sa.select(columns.value).where(columns.name == _CATALOG_MARK)
-            return connection.execute(query).scalar() or ""
-
-    @contextmanager
-    def _changing_catalog(self) -> Iterator[tuple[sa.Connection, str, KnownFiles | None]]:
-        """A transaction that changes the catalog; the mark that it has from then on, and what it
-        was before, where this process knows that."""
-        columns, mark = _marks.columns, secrets.token_hex(8)
-        last, known = _last_catalog
-        with self._engine.begin() as connection:
-            # First of all: on Postgres it waits for others that are about to do the same.
-            changed = connection.execute(
-                _marks.update()
-                .where(columns.name == _CATALOG_MARK, columns.value == last)
-                .values(value=mark)
-            )
-            if not changed.rowcount:
-                row = {"name": _CATALOG_MARK, "value": mark}
-                connection.execute(self.upsert(_marks), row)
-            yield connection, mark, known if changed.rowcount else None
-
-    def _chunks(self) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of the catalog, so many at once that it matters little what each takes."""
-        columns = _source_files.columns
-        query = sa.select(*(columns[name] for name in _CATALOG))
-        with self._engine.connect().execution_options(yield_per=CHUNK) as connection:
-            for rows in connection.execute(query).partitions():
-                yield [tuple(row) for row in rows]
-
-    def remember(self, entries: Iterable[CatalogEntry]) -> None:
-        """Record what source files hold; replaces what was known of the same paths."""
-        global _last_catalog
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        told = list(entries)
-        if not told:
-            return
-        upsert = self.upsert(_source_files)
-        with self._changing_catalog() as (connection, mark, known):
-            for start in range(0, len(told), CHUNK):
-                rows = map(row_of, told[start : start + CHUNK])
-                connection.execute(
-                    upsert, [dict(zip(_CATALOG, row, strict=True), read_at=now) for row in rows]
-                )
-        if known is not None:
-            _last_catalog = mark, known.updated(told)
-
-    def forget_files(self, is_gone: Callable[[str, Iterable[date]], bool]) -> None:
-        """Forget the source files of which this is true, by their transcript and their days."""
-        paths = [
-            path
-            for chunk in self._chunks()
-            for path, transcript, *_, days in chunk
-            if is_gone(transcript, map(date.fromisoformat, json.loads(days)))
-        ]
-        with self._changing_catalog() as (connection, _, _):
-            if self.is_sqlite:
-                connection.exec_driver_sql("PRAGMA secure_delete = ON")
-            for path in paths:
-                row = _source_files.columns.path == path
-                connection.execute(_source_files.delete().where(row))
-
     def compact(self) -> None:
         """Write the database anew without what was deleted: else its bytes stay on the disk.
 
@@ -285,25 +166,6 @@ class State:
                 return
             for table in ("source_files", "label_answers"):
                 connection.exec_driver_sql(f"VACUUM FULL {table}")
-
-    def claim_alert(self, kind: str, period: str) -> bool:
-        """Whether it is for the caller to send this alert: nobody has, and nobody else will."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        row = _sent_alerts.insert().values(kind=kind, period=period, sent_at=now)
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(row)
-        except sa.exc.IntegrityError:
-            return False
-        return True
-
-    def release_alert(self, kind: str, period: str) -> None:
-        """The alert that was claimed could not be sent: somebody may try again."""
-        columns = _sent_alerts.columns
-        with self._engine.begin() as connection:
-            connection.execute(
-                _sent_alerts.delete().where(columns.kind == kind, columns.period == period)
-            )
 
     def close(self) -> None:
         """Let go of the database."""

@@ -24,7 +24,7 @@ from waste_assets.transcripts.listing import Listing
 from waste_assets.transcripts.portions import Portion, Span, about, portions
 
 if TYPE_CHECKING:
-    from waste_assets.lake.state import State
+    from waste_assets.lake.source_catalog import SourceCatalog
 
 #: How often a day is begun anew that other machines put meanwhile.
 _TRIES = 8
@@ -32,7 +32,7 @@ _TRIES = 8
 
 def update(
     lake: Lake,
-    state: State,
+    catalog: SourceCatalog,
     files: Listing,
     first: date,
     last: date,
@@ -71,38 +71,38 @@ def update(
             return ArchiveReport(files=len(files))
         spans: dict[str, Span] = {}
         if is_slice:
-            files, spans = about(files, state.catalog(), first, last, calendar)
-        wanted, known = _wanted(lake, state, files, first, last)
+            files, spans = about(files, catalog.read(), first, last, calendar)
+        wanted, known = _wanted(lake, catalog, files, first, last)
         ahead = ArchiveReport()
         parts = portions(wanted, known, first, last, calendar) if processes else []
         if processes is not None and len(parts) > 1:
             ahead = _update_portions(
-                lake, state, known, parts, calendar, processes, follow, progress
+                lake, catalog, known, parts, calendar, processes, follow, progress
             )
             # What nobody could know of before the files were read.
-            wanted, known = _wanted(lake, state, files, first, last)
+            wanted, known = _wanted(lake, catalog, files, first, last)
         begins = known.begins(wanted.sessions_beside())
         report = _unless_overtaken(
             lambda: ArchiveDays(lake, begins, first, last, calendar, follow, progress, opened).run(
                 wanted
             )
         )
-        state.remember(report.entries.values())
+        catalog.record(report.entries.values())
     report.files = len(files)
     report.entries = ahead.entries | report.entries
     report.changed |= ahead.changed
     if is_slice:
         for day, strays in sorted(_strays(report.entries, spans, calendar).items()):
-            report.changed |= _archive_strays(lake, state, files, strays, day, calendar, follow)
+            report.changed |= _archive_strays(lake, catalog, files, strays, day, calendar, follow)
     return report
 
 
 def _wanted(
-    lake: Lake, state: State, files: Listing, first: date, last: date
+    lake: Lake, catalog: SourceCatalog, files: Listing, first: date, last: date
 ) -> tuple[Listing, KnownFiles]:
     """The files that have changed, or that hold lines of these days that the archive lacks; and
     what is known of all."""
-    known = state.catalog()
+    known = catalog.read()
     changes = Changes(files, known)
     return files.chosen(changes.changed | changes.lacking(lake, first, last)), known
 
@@ -124,7 +124,7 @@ def _strays(
 
 def _archive_strays(
     lake: Lake,
-    state: State,
+    catalog: SourceCatalog,
     files: Listing,
     paths: set[str],
     day: date,
@@ -136,7 +136,7 @@ def _archive_strays(
     names = {file.transcript for file in files if file.path in paths}
     chosen = files.chosen(file.transcript in names for file in files)
     with lake.lock(RAW_SESSIONS, day, day):
-        begins = state.catalog().begins(chosen.sessions_beside())
+        begins = catalog.read().begins(chosen.sessions_beside())
         report = _unless_overtaken(
             lambda: ArchiveDays(lake, begins, day, day, calendar, follow).run(chosen)
         )
@@ -145,7 +145,7 @@ def _archive_strays(
 
 def _update_portions(
     lake: Lake,
-    state: State,
+    catalog: SourceCatalog,
     known: KnownFiles,
     parts: list[Portion],
     calendar: Calendar,
@@ -160,7 +160,7 @@ def _update_portions(
     for report in processes.each(work, tasks, [part.bytes for part in parts], progress):
         whole.entries |= report.entries
         whole.changed |= report.changed
-    state.remember(whole.entries.values())
+    catalog.record(whole.entries.values())
     return whole
 
 

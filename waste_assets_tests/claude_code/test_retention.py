@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from waste_assets.claude_code.retention import Retention, cleanup_days, retention
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.sample import conversation
 from waste_assets_tests.program import run
@@ -21,7 +22,7 @@ NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 def at_risk(audit: Audit) -> Retention:
     state = State(audit.data)
     try:
-        return retention(audit.lake, audit.roots, audit.files(), state.catalog(), NOW)
+        return retention(audit.lake, audit.roots, audit.files(), SourceCatalog(state).read(), NOW)
     finally:
         state.close()
 

@@ -18,6 +18,7 @@ from waste_assets.cli import commands
 from waste_assets.lake import objects
 from waste_assets.lake.lake import Overtaken
 from waste_assets.lake.place import lake_of
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.sample import Conversation, conversation
@@ -181,7 +182,13 @@ def archive_from(folder: Path, start: threading.Barrier) -> None:
     with closing(State(audit.data)) as state:
         for file in files:
             archive.update(
-                audit.lake, state, Listing.of([file]), FIRST, LAST, calendar, follow=DayFacts
+                audit.lake,
+                SourceCatalog(state),
+                Listing.of([file]),
+                FIRST,
+                LAST,
+                calendar,
+                follow=DayFacts,
             )
 
 

@@ -17,6 +17,7 @@ from waste_assets.clusters.migration import migrate
 from waste_assets.clusters.registry import Registry
 from waste_assets.detectors import flags
 from waste_assets.labels import judged
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.mart.beside import beside
 from waste_assets.mart.publish import publish
 from waste_assets.plan import Plan
@@ -54,7 +55,7 @@ def run_stages(
                 days = _range(days)
                 entered("raw_sessions")
                 archive.update(
-                    lake, state, listed[0], days[0], days[-1], root.calendar,
+                    lake, SourceCatalog(state), listed[0], days[0], days[-1], root.calendar,
                     processes=processes, follow=DayFacts,
                 )  # fmt: skip
                 entered("parsed_turns")

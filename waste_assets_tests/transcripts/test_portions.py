@@ -12,6 +12,7 @@ import pytest
 
 from waste_assets.lake.known_files import KnownFiles
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import LINE_TABLES, RAW_SESSIONS
 from waste_assets.processes import Processes
@@ -85,7 +86,7 @@ def test_in_portions_the_rows_are_the_same(whole: Audit, tmp_path: Path) -> None
 def test_each_file_is_read_in_the_portions_of_its_own_days_alone(whole: Audit) -> None:
     parts = divided(whole)
     state = State(whole.data)
-    catalog = state.catalog()
+    catalog = SourceCatalog(state).read()
     state.close()
     for file in whole.files():
         if not (days := catalog[file.path].days):
@@ -128,7 +129,7 @@ def test_a_process_killed_between_two_days_costs_nothing_but_time(
     if not child:
         state = State(other.data)
         archive.update(
-            other.lake, state, other.files(), FIRST, LAST, other.calendar,
+            other.lake, SourceCatalog(state), other.files(), FIRST, LAST, other.calendar,
             processes=Processes(1), follow=Killing,
         )  # fmt: skip
         os._exit(0)

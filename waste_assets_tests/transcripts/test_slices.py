@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from waste_assets.lake.source_catalog import SourceCatalog
 from waste_assets.lake.state import State
 from waste_assets.lake.tables import LINE_TABLES, RAW_SESSIONS
 from waste_assets.processes import Processes
@@ -28,7 +29,8 @@ def archive_slice(
     try:
         with Processes(1) as processes:
             return archive.update(
-                audit.lake, state, audit.files(), first, last, audit.calendar, is_slice=True,
+                audit.lake, SourceCatalog(state), audit.files(), first, last, audit.calendar,
+                is_slice=True,
                 processes=processes, follow=DayFacts, opened=opened,
             )  # fmt: skip
     finally:
