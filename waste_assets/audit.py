@@ -319,7 +319,7 @@ def _within(days: set[date], since: date | None, until: date | None) -> list[dat
 
 def _files(found: Discovered, known: KnownFiles, today: date) -> dict[str, Any]:
     """How many source files there are, and what has become of them."""
-    rows = known.rows_of(found.files.keys())
+    rows = known.rows_of(found.files.keys)
     missing = [(file.path, "cannot be read") for file in found.files.chosen(rows < 0)]
     read = rows[rows >= 0]
     return {
@@ -336,7 +336,7 @@ def _settles(found: Listing, known: KnownFiles) -> float | None:
     """When the first of the last lines that are being written will count as finished."""
     from waste_assets.transcripts.lines import SETTLED_SECONDS
 
-    rows = known.rows_of(found.keys())
+    rows = known.rows_of(found.keys)
     writing = [
         mtime_ns / 1e9
         for mtime_ns, row in zip(found.mtimes, rows.tolist(), strict=True)

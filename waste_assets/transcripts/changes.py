@@ -6,12 +6,14 @@ Asked of whole columns at a time, for nearly all files are as they were.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
 
 from waste_assets.lake.known_files import KnownFiles, Mask, Numbers, digest_key
 from waste_assets.lake.lake import Lake
+from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.transcripts.day_contents import contents
 from waste_assets.transcripts.lines import is_settled
 from waste_assets.transcripts.listing import Listing
@@ -24,7 +26,7 @@ class Changes:
         self._known = known
         sizes, mtimes = (np.array(column, np.int64) for column in (files.sizes, files.mtimes))
         #: The row of each file among those that are known; -1 where it is not.
-        self._rows = known.rows_of(files.keys())
+        self._rows = known.rows_of(files.keys)
         self._is_known = self._rows >= 0
         rows = self._rows[self._is_known]
         #: Of each file: is it another than is known, by its size or time?
@@ -71,11 +73,14 @@ class Changes:
         for ordinal, start, end in zip(days.tolist(), starts, ends, strict=False):
             day, here = date.fromordinal(ordinal), order[start:end]
             if first <= day <= last:
-                found[here] = ~np.isin(self._known.digest_keys[here], _held(lake, day))
+                held = _held(lake, day, lake.identity(RAW_SESSIONS, day))
+                found[here] = ~np.isin(self._known.digest_keys[here], held)
         return found
 
 
-def _held(lake: Lake, day: date) -> Numbers:
+# An audit asks this of all days four times, and hardly one has another partition meanwhile.
+@lru_cache(maxsize=4_096)
+def _held(lake: Lake, day: date, _partition: str) -> Numbers:
     """Keys of what a day holds: a file with one of these digests has nothing that is not held."""
     told = contents(lake, day)
     seen = ((name, digest) for name, digests in told.seen.items() for digest in digests)

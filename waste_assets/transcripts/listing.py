@@ -11,8 +11,9 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, compress
-from typing import overload
+from typing import Any, overload
 
 from waste_assets.lake.catalog import session_of
 
@@ -110,9 +111,14 @@ class Listing(Sequence[SourceFile]):
         """The path of each file."""
         return map(self._path, range(len(self)))
 
+    @cached_property
     def keys(self) -> array[int]:
         """What the catalog of this process knows each path by."""
         return array("q", map(hash, self.paths()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process knows them by other keys.
+        return {name: value for name, value in vars(self).items() if name != "keys"}
 
     def chosen(self, wanted: Iterable[bool]) -> Listing:
         """The files of which this is true; `wanted` says it of each, in order."""
