@@ -25,7 +25,9 @@ class Check:
     checked: str
     #: A query for the rows at fault, with their `day`; the first columns say which they are.
     offending: str
-    #: "<n> of <m> <of> <fault>: <remedy>." is what a person reads when the check fails.
+    #: "<n> of <m> <of> <fault>: <remedy>." is what a person reads when the check fails. In braces
+    #: the remedy may name columns of `offending`, or `place`, what `waste-assets show` takes: those
+    #: of the first of the rows.
     of: str
     fault: str
     remedy: str

@@ -179,7 +179,7 @@ SUITE = Suite(
             _RESIDUAL,
             "failed calls",
             "have a cause that no rule knows",
-            "look at their texts with `waste-assets show TRANSCRIPT:LINE` and add a rule to "
+            "look at their texts, for one with `waste-assets show {place}`, and add a rule to "
             "detectors/causes.py",
             blocking=False,
             allowed_share=0.2,

@@ -299,7 +299,8 @@ _TURNS = (
         _UNPRICED,
         "responses",
         "are of a model without a price and count in no sum of USD",
-        "add the models in the rows to accounting/prices.csv, or read all sums as lower bounds",
+        "add the models ({model} for one) to accounting/prices.csv, or read all sums as lower "
+        "bounds",
         blocking=False,
     ),
     Check(
@@ -310,7 +311,7 @@ _TURNS = (
         _CONFLICTS,
         "responses",
         "have lines that disagree about the size of the prompt",
-        "compare their lines with `waste-assets show TRANSCRIPT`: the final line was taken",
+        "compare their lines, for one with `waste-assets show {place}`: the final line was taken",
         blocking=False,
     ),
     Check(
@@ -416,8 +417,8 @@ _QUARANTINE = (
         _QUARANTINED,
         "lines",
         "could not be read and count for nothing",
-        "look at them with `waste-assets show TRANSCRIPT:LINE`; the archive keeps them until a "
-        "later version can read them",
+        "look at them, for one with `waste-assets show {place}`; the archive keeps "
+        "them until a later version can read them",
         blocking=False,
     ),
 )

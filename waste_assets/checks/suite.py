@@ -7,8 +7,9 @@ only, while a run here covers a range of days. Which days a result is about stan
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,7 +22,9 @@ from waste_assets.checks import expectations
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.lake_views import batches, held_days, open_run, show_days
 from waste_assets.redaction.errors import quotes_no_secret
+from waste_assets.report.shown import inert
 from waste_assets.resources.data_root import DataRoot
+from waste_assets.transcripts.names import short_name
 
 #: Rows at fault that a result shows.
 _SHOWN = 20
@@ -47,7 +50,8 @@ class Finding:
         check = self.check
         some, all_ = self.offending.total(), self.checked.total()
         if self.failing:
-            return f"{some:,} of {all_:,} {check.of} {check.fault}: {check.remedy}."
+            remedy = check.remedy.format_map(_words(self.rows[0]))
+            return f"{some:,} of {all_:,} {check.of} {check.fault}: {remedy}."
         if some:
             return (
                 f"{some:,} of {all_:,} {check.of} {check.fault}: no more than the "
@@ -78,6 +82,14 @@ class Finding:
             description=self.told,
             metadata=metadata,
         )
+
+
+def _words(row: Mapping[str, Any]) -> dict[str, str]:
+    """What a sentence may name of a row. A place can be copied into a shell, whatever its name."""
+    words = {name: inert(str(value)) for name, value in row.items()}
+    if words.keys() >= {"transcript", "line_no"}:
+        words["place"] = shlex.quote(short_name(f"{words['transcript']}:{words['line_no']}"))
+    return words
 
 
 def specs(suite: Suite) -> list[dg.AssetCheckSpec]:

@@ -17,8 +17,8 @@ from waste_assets.transcripts.names import short_name
 
 #: Lines of the story: what a small window shows. Only warnings may need more.
 _PAGE = 25
-#: Checks that warn, of which each gets a line.
-_CHECKS_SHOWN = 3
+#: Checks that did not pass, and lines that each may take: what to do stands at its end.
+_CHECKS_SHOWN, _CHECK_LINES = 3, 3
 #: Rows of the tables, with the one that sums up the rest.
 _DAYS_SHOWN = 7
 _OTHERS_SHOWN = 5
@@ -33,12 +33,15 @@ _MORE = "More: waste-assets report, usage, detectors, ui, show PLACE; all of it 
 
 def print_account(told: dict[str, Any], console: Console) -> None:
     """Print the story: what was wasted, what to change, what it rests on."""
+    failed = checks(told["checks"]["failed"], console.width)
+    # What a check takes beyond its first line is not at the cost of the rest.
+    page = _PAGE + sum(line.startswith(" ") for line in failed)
     for brevity in _BREVITIES:
         parts = _story(told, console.width, brevity)
-        if sum(map(len, parts)) <= _PAGE:
+        if sum(map(len, parts)) <= page:
             break
     # Empty lines between the parts, while there is room for them: the first ones first.
-    room = _PAGE - sum(map(len, parts))
+    room = page - sum(map(len, parts))
     for number, part in enumerate(parts):
         if 0 < number <= room:
             console.print()
@@ -61,9 +64,9 @@ def _story(told: dict[str, Any], width: int, brevity: int) -> list[list[str]]:
         parts[-1] += cache(told["cache"])
     else:
         parts.append([])
-    parts[-1] += [*sentences(told), *checks(told["checks"]["failed"], width)]
-    parts[-1].append(_MORE if not brevity else _BRIEFLY_MORE)
-    parts[-1] = _wrapped(parts[-1], width)
+    parts[-1] = _wrapped([*parts[-1], *sentences(told)], width)
+    parts[-1] += checks(told["checks"]["failed"], width)
+    parts[-1] += _wrapped([_MORE if not brevity else _BRIEFLY_MORE], width)
     return [part for part in parts if part]
 
 
@@ -232,14 +235,19 @@ def reconciliation(told: dict[str, Any]) -> list[str]:
 
 
 def checks(failed: Sequence[dict[str, str]], width: int) -> list[str]:
-    """The checks that did not pass, a line each; those that block stand among the errors too."""
+    """The checks that did not pass; those that block stand among the errors too."""
     # What alerts and the clean-up are about has been told of.
     told = [check for check in failed if check["check"] not in _WATCHES]
     lines = []
     for check in told[:_CHECKS_SHOWN]:
         verb = "failed" if check["severity"] == "ERROR" else "warns"
-        line = f"{check['check']} {verb}: {check['told']}"
-        lines.append(line if len(line) <= width else f"{line[: width - 1]}…")
+        lines += wrap(
+            f"{check['check']} {verb}: {check['told']}",
+            width,
+            subsequent_indent="   ",
+            max_lines=_CHECK_LINES,
+            placeholder=" …",
+        )
     if told[_CHECKS_SHOWN:]:
         lines.append(f"{len(told) - _CHECKS_SHOWN:,} more checks did not pass: --json has them.")
     return lines

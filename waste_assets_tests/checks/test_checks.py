@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -869,7 +870,25 @@ def test_a_check_fails_on_what_it_is_for(key: tuple[str, str], data: Data) -> No
     shown = result.metadata["rows"].value
     assert 0 < len(shown) <= 20
     assert result.description is not None
-    assert finding.check.remedy in result.description
+    for words in re.split(r"\{\w+\}", finding.check.remedy):
+        assert words in result.description
+
+
+def test_what_to_do_names_the_first_row_and_can_be_copied(data: Data) -> None:
+    row = {
+        "transcript": "a\x1b b $(x).jsonl",
+        "line_no": 7,
+        "path": "t",
+        "reason": "no",
+        "bytes": 3,
+    }
+    data.rewrite(QUARANTINED_LINES, [row])
+    told = data.finding("quarantined_lines", "nothing_quarantined").told
+    assert "for one with `waste-assets show 'a� b $(x).jsonl:7'`" in told
+    rows = data.rows(PARSED_TURNS)
+    data.rewrite(PARSED_TURNS, [rows[0] | {"model": "{odd}\x07", "usd": None}, *rows[1:]])
+    told = data.finding("parsed_turns", "models_priced").told
+    assert "add the models ({odd}� for one) to accounting/prices.csv" in told
 
 
 WARNINGS = {

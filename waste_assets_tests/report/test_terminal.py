@@ -141,17 +141,27 @@ def usd(value: float) -> str:
     return f"${value:,.2f}"
 
 
-def test_warnings_are_a_line_each_and_take_the_place_of_empty_ones(told: dict[str, Any]) -> None:
+def test_checks_say_what_to_do_and_take_the_place_of_empty_lines(told: dict[str, Any]) -> None:
     failed = [
-        {"asset": "a", "check": f"check_{n}", "severity": "WARN", "told": "Look at it. " * 20}
+        {
+            "asset": "a",
+            "check": f"check_{n}",
+            "severity": "WARN",
+            "told": "Something is wrong. " * 9 + "Mend it.",
+        }
         for n in range(5)
     ]
     checks = {"passed": 1, "failed": failed}
     lines = printed(told | {"checks": checks}).splitlines()
-    warning = [line for line in lines if line.startswith("check_")]
-    assert [line[:14] for line in warning] == [f"check_{n} warns:" for n in range(3)]
+    first = [n for n, line in enumerate(lines) if line.startswith("check_")]
+    assert [lines[n][:14] for n in first] == [f"check_{n} warns:" for n in range(3)]
+    assert all(lines[n + 1].startswith("   ") and lines[n + 1].endswith("Mend it.") for n in first)
     assert "2 more checks did not pass: --json has them." in lines
-    assert len(lines) <= 26 and max(map(len, lines)) <= 120
+    assert len(lines) <= 26 + len(first) and max(map(len, lines)) <= 120
+    # One that names something without an end has one all the same.
+    endless = [{**failed[0], "told": "a path/" * 200}]
+    lines = printed(told | {"checks": {"passed": 1, "failed": endless}}).splitlines()
+    assert len(lines) <= 25 + 2 and max(map(len, lines)) <= 120
 
 
 def test_what_cannot_wait_stands_at_the_top(told: dict[str, Any]) -> None:
