@@ -417,7 +417,7 @@ _QUARANTINE = (
         _QUARANTINED,
         "lines",
         "could not be read and count for nothing",
-        "look at them, for one with `waste-assets show {place}`; the archive keeps "
+        "look at them, for one ({reason}) with `waste-assets show {place}`; the archive keeps "
         "them until a later version can read them",
         blocking=False,
     ),

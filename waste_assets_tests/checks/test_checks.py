@@ -884,7 +884,7 @@ def test_what_to_do_names_the_first_row_and_can_be_copied(data: Data) -> None:
     }
     data.rewrite(QUARANTINED_LINES, [row])
     told = data.finding("quarantined_lines", "nothing_quarantined").told
-    assert "for one with `waste-assets show 'a� b $(x).jsonl:7'`" in told
+    assert "for one (no) with `waste-assets show 'a� b $(x).jsonl:7'`" in told
     rows = data.rows(PARSED_TURNS)
     data.rewrite(PARSED_TURNS, [rows[0] | {"model": "{odd}\x07", "usd": None}, *rows[1:]])
     told = data.finding("parsed_turns", "models_priced").told
