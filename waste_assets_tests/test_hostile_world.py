@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 
 import duckdb
@@ -24,7 +25,8 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets_tests.program import PROGRAM
 from waste_assets_tests.support import Row, as_line, record
 
-#: Texts that something may obey: a database, a file system, a browser, a terminal, a spreadsheet.
+#: Texts that something may obey: a database, a file system, a browser, a terminal, a spreadsheet,
+#: a shell.
 HOSTILE = {
     "sql": "'; DROP TABLE parsed_turns; --\" $$ {source} %s ?",
     "path": "../../../../tmp/waste-assets-was-here/x",
@@ -37,6 +39,7 @@ HOSTILE = {
     "rich": "[bold red]x[/bold red] [link=http://192.0.2.1]y[/link] [/]",
     "formula": "=cmd|' /C calc'!A0",
     "template": "{{ 7 * 7 }} {% for x in y %} ${jndi:ldap://192.0.2.1/a} %(x)s {0}",
+    "shell": "$(touch was-here) `touch was-here`; touch was-here & x' \" -rf *",
     "nul": "before\x00after",
     "long": "W" * 5_000,
 }  # fmt: skip
@@ -274,6 +277,24 @@ def test_no_secret_is_printed(world: World) -> None:
 def test_nothing_that_is_printed_acts(world: World) -> None:
     for command, told in world.printed.items():
         assert _ACTS.findall(told.decode()) == [], command
+
+
+def test_a_command_to_copy_shows_one_place_and_does_nothing_else(
+    world: World, tmp_path: Path
+) -> None:
+    pages = [page.read_text() for page in world.files("report") if page.suffix == ".html"]
+    told = [
+        unescape(one) for page in pages for one in re.findall(r"waste-assets (show .*?)<", page)
+    ]
+    printed = "\n".join(text.decode() for text in world.printed.values())
+    told += re.findall(r"^ +waste-assets (show .*)$", printed, re.MULTILINE)
+    assert any("touch was-here" in one for one in told)
+    script = "\n".join(f"printf '%s\\n' {one}" for one in dict.fromkeys(told))
+    done = subprocess.run(["sh", "-c", script], capture_output=True, cwd=tmp_path, text=True)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and done.stderr == ""
+    assert lines[::2] == ["show"] * len(dict.fromkeys(told)) == ["show"] * len(lines[1::2])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_name_led_out_of_the_data_root(world: World) -> None:

@@ -7,7 +7,6 @@ only, while a run here covers a range of days. Which days a result is about stan
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from waste_assets.checks import expectations
 from waste_assets.checks.check import Check, Suite
 from waste_assets.checks.lake_views import batches, held_days, open_run, show_days
 from waste_assets.redaction.errors import quotes_no_secret
-from waste_assets.report.shown import inert
+from waste_assets.report.shown import argument, inert
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.transcripts.names import short_name
 
@@ -87,8 +86,8 @@ class Finding:
 def _words(row: Mapping[str, Any]) -> dict[str, str]:
     """What a sentence may name of a row. A place can be copied into a shell, whatever its name."""
     words = {name: inert(str(value)) for name, value in row.items()}
-    if words.keys() >= {"transcript", "line_no"}:
-        words["place"] = shlex.quote(short_name(f"{words['transcript']}:{words['line_no']}"))
+    if row.keys() >= {"transcript", "line_no"}:
+        words["place"] = argument(short_name(f"{row['transcript']}:{row['line_no']}"))
     return words
 
 

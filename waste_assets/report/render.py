@@ -86,6 +86,7 @@ def _environment(zone: tzinfo) -> jinja2.Environment:
         "words": lambda text: str(text).replace("_", " "),
         "brief": lambda text: shown.shortened(shown.inert(str(text)), 220),
         "lines": lambda text: Markup("\n").join(map(_line, str(text).splitlines())),
+        "argument": lambda text: shown.argument(str(text)),
         "short": lambda text: shown.shortened(str(text), 20),
         "sentence": lambda text: str(text)[:1].upper() + str(text)[1:],
         "title_of": lambda category: titles.get(category, category),

@@ -12,6 +12,7 @@ from rich.text import Text
 from waste_assets.report.categories import categories
 from waste_assets.report.did import did
 from waste_assets.report.shown import (
+    argument,
     counted,
     duration,
     fine_usd,
@@ -99,7 +100,7 @@ def _flags(console: Console, flags: list[dict[str, Any]]) -> None:
             f"{flag['tier']}{judged}{turn}: {flag['evidence']}",
         )
         # To be copied: never broken.
-        place = inert(f"{flag['transcript']}:{flag['line_no']}")
+        place = argument(f"{flag['transcript']}:{flag['line_no']}")
         console.print(Text(f"   waste-assets show {place}"), soft_wrap=True)
 
 

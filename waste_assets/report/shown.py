@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,11 @@ def inert(text: str) -> str:
     """A text on one line, without secrets, with `�` for each character that would act."""
     line = _BLANKS.sub(" ", without_controls(redact(text))).strip()
     return shortened(line, _CHARS)
+
+
+def argument(text: str) -> str:
+    """A name as it can be copied into the command line of a shell, whatever it is."""
+    return shlex.quote(inert(text))
 
 
 def shortened(text: str, chars: int) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from waste_assets.report.judged import sentence
-from waste_assets.report.shown import counted, percent, tokens, usd, usd_range
+from waste_assets.report.shown import argument, counted, percent, tokens, usd, usd_range
 from waste_assets.transcripts.names import short_name
 
 #: Lines of the story: what a small window shows. Only warnings may need more.
@@ -150,7 +150,7 @@ def change_first(rows: Sequence[dict[str, Any]], width: int, brevity: int = 0) -
         amount = f"{usd(row['usd_avoidable'])}, {usd(row['usd_month_high'])} a month"
         start = f"{number}. {amount}: {row['what']}"
         times = f"{counted(row['flags'], 'time')} in {counted(row['sessions'], 'session')}"
-        whole = f"{start} ({times}: show {short_name(row['example'])})"
+        whole = f"{start} ({times}: show {argument(short_name(row['example']))})"
         advice = wrap(f"   {_change(row, width - 3)}", width, subsequent_indent="   ")
         if brevity:
             lines.append(f"{start} ({times})" if len(f"{start} ({times})") <= width else start)
