@@ -276,7 +276,13 @@ def _defaults(kind: str) -> Yaml:
     if kind == "big_number_total":
         return {"header_font_size": 0.5, "subheader_font_size": 0.15}
     if kind == "table":
-        return {"show_cell_bars": False, "color_pn": False, "table_timestamp_format": "%Y-%m-%d"}
+        return {
+            # Names come from transcripts: they are text, whatever they look like.
+            "allow_render_html": False,
+            "show_cell_bars": False,
+            "color_pn": False,
+            "table_timestamp_format": "%Y-%m-%d",
+        }
     return {
         "color_scheme": "supersetColors",
         "rich_tooltip": True,

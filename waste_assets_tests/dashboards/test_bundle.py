@@ -191,6 +191,12 @@ def test_the_zip_has_what_an_import_asks_for(packed: dict[str, Any]) -> None:
     assert asked_ == {one["uuid"] for one in found}
 
 
+def test_names_from_transcripts_are_shown_as_text(packed: dict[str, Any]) -> None:
+    tables = [one["params"] for one in of(packed, "charts") if one["viz_type"] == "table"]
+    # Superset draws as HTML what looks like it, unless it is told not to.
+    assert tables and all(one["allow_render_html"] is False for one in tables)
+
+
 def test_the_database_is_opened_for_reading_and_its_answers_are_not_kept(
     packed: dict[str, Any], audit: Audit
 ) -> None:
