@@ -50,6 +50,12 @@ def start_early(modules: Sequence[str]) -> None:
         _early.append(pool)
 
 
+def end_early() -> None:
+    """Let the processes end that nobody has had work for."""
+    while _early:
+        _early.pop().shutdown()
+
+
 def _nothing() -> None:
     """What a process does that has nothing to do yet."""
 
@@ -83,6 +89,7 @@ class Processes:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=kind is not None)
+        end_early()
 
     def rest(self) -> None:
         """Let the processes end: what they hold is wanted for other work.
@@ -92,6 +99,7 @@ class Processes:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+        end_early()
 
     def each(
         self,

@@ -30,6 +30,18 @@ def test_much_work_goes_to_the_processes_that_were_started_early(
         assert processes.each(_has_imported, [module, module], much) == [True, True]
 
 
+def test_processes_that_nobody_has_work_for_end_with_those_who_might_have_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    before = {*multiprocessing.active_children()}
+    start_early(["colorsys"])
+    assert len({*multiprocessing.active_children()} - before) == 2
+    with Processes() as processes:
+        processes.each(_own_id, [0], [1])
+    assert {*multiprocessing.active_children()} == before
+
+
 def test_processes_that_rest_are_gone_and_others_come_when_there_is_work() -> None:
     with Processes(2) as processes:
         much = [WORTH_PROCESSES, WORTH_PROCESSES]

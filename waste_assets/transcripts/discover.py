@@ -190,15 +190,19 @@ def _walk(
     directory: str, relative: str, unreadable: list[tuple[str, str]]
 ) -> Iterator[tuple[os.DirEntry[str], str]]:
     """The files below a directory, each with its path from the start, parts divided by `/`."""
-    try:
-        with os.scandir(directory) as entries:
-            listed = list(entries)
-    except OSError as error:
-        unreadable.append((directory, error.strerror or "cannot be listed"))
-        return
-    for entry in listed:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, f"{relative}{entry.name}/", unreadable)
-        elif entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
-            # A link that leads nowhere is yielded too: what cannot be looked at is reported.
-            yield entry, relative + entry.name
+    # However deep they nest: until a path is too long for the system.
+    waiting = [(directory, relative)]
+    while waiting:
+        directory, relative = waiting.pop()
+        try:
+            with os.scandir(directory) as entries:
+                listed = list(entries)
+        except OSError as error:
+            unreadable.append((directory, error.strerror or "cannot be listed"))
+            continue
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, f"{relative}{entry.name}/"))
+            elif entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
+                # A link that leads nowhere is yielded too: what cannot be looked at is reported.
+                yield entry, relative + entry.name

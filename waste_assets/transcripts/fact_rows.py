@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from waste_assets.lake.tables import Table
+from waste_assets.lake.tables import Column, Table
+from waste_assets.transcripts.plain_values import text_digest
+
+#: Bytes, and characters. Ids and names that are longer, as none that means anything is, stand with
+#: their beginning and a digest: what groups, joins and lists them holds many at a time.
+_LONGEST, _BEGINNING = 4_096, 1_000
+#: The column that is no name: JSON, which is read again.
+_WHOLE = "iterations"
 
 
 class Rows:
@@ -33,7 +41,7 @@ class Rows:
         """Turn the tuples into columns, where there are so many."""
         if len(self._rows) >= at_least:
             arrays = [
-                _array(values, column.type)
+                _array(values, column)
                 for values, column in zip(
                     zip(*self._rows, strict=True), self._table.columns, strict=True
                 )
@@ -72,7 +80,17 @@ def labels_of(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(type_):
-        return pa.array(array("q", values)).cast(type_)
-    return pa.array(values, type_)
+def _array(values: Sequence[Any], column: Column) -> pa.Array:
+    if pa.types.is_timestamp(column.type):
+        return pa.array(array("q", values)).cast(column.type)
+    made = pa.array(values, column.type)
+    if column.type != pa.string() or column.name == _WHOLE:
+        return made
+    longest = pc.max(pc.binary_length(made)).as_py() or 0
+    return made if longest <= _LONGEST else pa.array(map(_shortened, values), column.type)
+
+
+def _shortened(text: str | None) -> str | None:
+    if text is None or len(text.encode("utf-8", "surrogatepass")) <= _LONGEST:
+        return text
+    return f"{text[:_BEGINNING]}…{text_digest(text)}"

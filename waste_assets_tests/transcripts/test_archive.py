@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -511,6 +512,35 @@ def test_a_file_that_cannot_be_read_is_told_and_costs_nothing_else(audit: Audit)
         assert [Path(path).name for path, _ in report.unreadable] == ["broken.jsonl"]
         assert audit.tokens()["responses"] == 1
     assert audit.plan().days == set()
+
+
+#: Goes deeper than Python calls, then deeper than a path can be long.
+_DOWN = """
+import os, sys
+told = sys.stdin.buffer.read()
+for name in ("deep.jsonl", "deeper.jsonl"):
+    for _ in range(1_200):
+        os.mkdir("d")
+        os.chdir("d")
+    with open(name, "wb") as file:
+        file.write(told)
+"""
+
+
+def test_directories_may_nest_as_deep_as_the_system_lets_them(audit: Audit) -> None:
+    told = b"".join(as_line(record(n)) + b"\n" for n in (1, 2))
+    # Not below what Python removes afterwards: it calls itself for each.
+    deep = tempfile.mkdtemp()
+    try:
+        subprocess.run([sys.executable, "-c", _DOWN], input=told, cwd=deep, check=True)
+        files, unlisted = discover([deep])
+        assert [Path(path).name for path in files.paths()] == ["deep.jsonl"]
+        assert len(unlisted) == 1 and "too long" in unlisted[0][1]
+        audit.files = lambda: files  # type: ignore[method-assign]
+        audit.run()
+        assert audit.tokens()["responses"] == 2
+    finally:
+        subprocess.run(["rm", "-r", deep], check=True)
 
 
 def test_a_file_that_disappears_between_listing_and_reading_is_told(audit: Audit) -> None:

@@ -453,6 +453,30 @@ def test_times_with_an_offset_or_in_milliseconds_are_understood(tmp_path: Path) 
     }
 
 
+def test_names_without_an_end_stand_with_their_beginning_and_stay_apart(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    endless, longest = "W" * 50_000, "w" * 4_096
+    models = [f"{endless}1", f"{endless}2", f"{endless}é", longest]
+    # Not a name: an amount is read from it.
+    tries = [{"type": "message", "output_tokens": 1}] * 500
+    rows = []
+    for n, model in enumerate(models):
+        said = answer(id=f"msg_{model}", model=model, usage={**USAGE, "iterations": tries})
+        said |= {"requestId": model, "uuid": model}
+        said["message"]["content"] = [{"type": "tool_use", "id": model, "name": model, "input": {}}]
+        rows.append(said | {"timestamp": f"2026-03-02T09:00:{n:02}.000Z"})
+    write_lines(audit, map(as_line, rows))
+    audit.run()
+    turns = audit.rows(PARSED_TURNS)
+    assert len({row["response_id"] for row in turns}) == len({row["model"] for row in turns}) == 4
+    assert longest in {row["model"] for row in turns}
+    for row in (*turns, *audit.rows(TOOL_CALLS)):
+        assert all(len(v.encode()) <= 4_096 for v in row.values() if isinstance(v, str))
+    assert {row["tool_use_id"] for row in audit.rows(TOOL_CALLS)} == {row["model"] for row in turns}
+    # What is in no table is in the archive.
+    assert [json.loads(line) for line in audit.lines()] == rows
+
+
 @pytest.mark.parametrize(
     ("change", "fate"),
     [
