@@ -280,7 +280,7 @@ def _check_again(audit: Audit) -> None:
     """Facts read from the archive are those that were read with it."""
     before = audit.parts(*LINE_TABLES)
     for day in audit.lake.days(RAW_SESSIONS):
-        facts.read_day(audit.lake, day)
+        facts.read_day(audit.lake, "UTC", day)
     if audit.parts(*LINE_TABLES) != before:
         other = [
             name for name, data in audit.parts(*LINE_TABLES).items() if before.get(name) != data

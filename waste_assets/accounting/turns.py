@@ -160,7 +160,8 @@ def build(
     # As a rule there are none: the archive brought its facts along.
     unread = sorted(day for day in needed if not facts.is_current(lake, day))
     read = [sizes[day] for day in unread]
-    processes.each(partial(facts.read_day, lake), unread, read, watch("Reading lines", sum(read)))
+    read_day = partial(facts.read_day, lake, calendar.zone.key)
+    processes.each(read_day, unread, read, watch("Reading lines", sum(read)))
     copies = copies_elsewhere(None, lake, holdings)
     batches = _batches(held, holdings)
     counted = [sum(sizes[day] for day in batch) for batch in batches]

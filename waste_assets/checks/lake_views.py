@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -15,10 +15,12 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.lake.views import view
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.transcripts import day_contents
-from waste_assets.transcripts.days import Calendar
+from waste_assets.transcripts.days import FIRST_DAY, Calendar
 
 #: Lines of the days that are looked at together: bounds memory, whatever the range.
 _BATCH_LINES = 1_000_000
+#: Before every time that a line can have.
+_EARLIEST_US = -(1 << 62)
 
 
 def held_days(
@@ -112,8 +114,10 @@ def _bounds(days: Iterable[date], calendar: Calendar) -> pa.Table:
 
 
 def _begins(day: date, calendar: Calendar) -> int:
-    midnight = datetime.combine(day, time(), calendar.zone).astimezone(UTC)
-    return int(midnight.timestamp()) * 1_000_000
+    if day <= FIRST_DAY:
+        # What is told of earlier days lies on this one.
+        return _EARLIEST_US
+    return calendar.begins_us(day)
 
 
 def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:

@@ -219,7 +219,8 @@ def _compare_with_all_days(
     con.execute(f"CREATE OR REPLACE TEMP TABLE found_twice AS {_FOUND_TWICE}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE found_lost AS {_FOUND_LOST}")
     found = "SELECT 1 FROM found_twice UNION ALL SELECT 1 FROM found_lost LIMIT 1"
-    if not con.execute(found).fetchone():
+    # All of it: DuckDB would not do anything else before.
+    if not con.execute(found).fetchall():
         return
     lake = data_root.lake
     holdings = turns.Holdings.of(lake)

@@ -6,23 +6,36 @@
 -- adds up; the rest of responses, which several flags may name, counts once a call: by the first
 -- of its flags that has any.
 
-WITH named AS (
+WITH flagged AS (
+    -- The list itself goes no further: a flag may name thousands of calls, a row each.
     SELECT
-        f.row_no AS flag,
-        f.category <> 'dead_end' AS is_later,
+        day,
+        row_no AS flag,
+        session_id,
+        agent,
+        category <> 'dead_end' AS is_later,
+        usd_owned,
+        usd_avoidable - usd_direct AS usd_rest,
+        len(tool_use_ids) AS all_calls,
+        unnest(tool_use_ids) AS tool_use_id
+    FROM heuristic_flags
+    WHERE tier <> 'candidate'
+),
+named AS (
+    SELECT
+        f.flag,
+        f.is_later,
         c.row_no AS call,
-        f.usd_owned AS usd_owned,
-        f.usd_avoidable - f.usd_direct AS usd_rest,
-        count(*) OVER (PARTITION BY f.row_no) AS calls,
-        len(f.tool_use_ids) AS all_calls
-    FROM heuristic_flags AS f
-    CROSS JOIN unnest(f.tool_use_ids) AS one (tool_use_id)
+        f.usd_owned,
+        f.usd_rest,
+        count(*) OVER (PARTITION BY f.flag) AS calls,
+        f.all_calls
+    FROM flagged AS f
     JOIN failed_calls AS c
         ON c.day = f.day
-        AND c.tool_use_id = one.tool_use_id
+        AND c.tool_use_id = f.tool_use_id
         AND c.session_id = f.session_id
         AND c.agent = f.agent
-    WHERE f.tier <> 'candidate'
 ),
 costs AS (
     SELECT

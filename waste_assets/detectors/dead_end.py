@@ -23,7 +23,7 @@ and used later.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -188,16 +188,30 @@ class _Work:
 
     def _ending(self, last: Call) -> str | None:
         """How the work stopped after a failure; None where it went on with something else."""
+        asked, worked = self._asked_next[last.number], self._worked_next[last.number]
+        if worked < asked:
+            return None
         before = self._prompts[last.response.number]
-        for number in range(last.number + 1, len(self._calls)):
-            call = self._calls[number]
-            if self._prompts[call.response.number] != before:
-                return "it went back to the user"
-            if call.id not in self._failed:
-                effect = self._world.effect(call)
-                if effect.changes or not effect.looks:
-                    return None
-        return "it went back to the user" if self._prompts[-1] != before else "the session ended"
+        if asked < len(self._calls) or self._prompts[-1] != before:
+            return "it went back to the user"
+        return "the session ended"
+
+    @cached_property
+    def _asked_next(self) -> list[int]:
+        """Of each call the number of the first one after it that follows another prompt."""
+        said = [self._prompts[call.response.number] for call in self._calls]
+        return _next(one != other for one, other in pairwise(said))
+
+    @cached_property
+    def _worked_next(self) -> list[int]:
+        """Of each call the number of the first one after it that did more than look."""
+        return _next(self._worked(call) for call in self._calls[1:])
+
+    def _worked(self, call: Call) -> bool:
+        if call.id in self._failed:
+            return False
+        effect = self._world.effect(call)
+        return effect.changes or not effect.looks
 
     def _looks(self, run: _Run) -> list[Call]:
         """Looks right between the failures, less those at files that were used later."""
@@ -227,6 +241,18 @@ class _Work:
             for path in (*(look.path for look in effect.reads), *effect.writes):
                 touched[path] = (touched.get(path, (call.number, 0))[0], call.number)
         return touched
+
+
+def _next(is_one: Iterable[bool]) -> list[int]:
+    """Of each place the first one after it that is one; `is_one` tells from the second place on.
+
+    Where there is none, the number of places.
+    """
+    told = list(is_one)
+    found = [len(told) + 1]
+    for place in range(len(told), 0, -1):
+        found.append(place if told[place - 1] else found[-1])
+    return found[::-1]
 
 
 def _counts(failure: Failure) -> bool:

@@ -23,6 +23,7 @@ from waste_assets.lake.tables import (
 from waste_assets.report.categories import categories
 from waste_assets.report.rows import rows
 from waste_assets.transcripts.call_facts import TARGET_CHARS
+from waste_assets.transcripts.days import FIRST_DAY
 
 
 class NoSuchSession(Fault):
@@ -98,7 +99,8 @@ def _days(con: duckdb.DuckDBPyConnection) -> list[date]:
         first, last = (
             datetime.fromtimestamp(row[name] / 1e6, UTC).date() for name in ("first_us", "last_us")
         )
-        found |= {first + timedelta(days=n) for n in range(-1, (last - first).days + 2)}
+        days = (first + timedelta(days=n) for n in range(-1, (last - first).days + 2))
+        found |= {max(day, FIRST_DAY) for day in days}
     return sorted(found)
 
 

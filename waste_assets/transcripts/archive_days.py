@@ -193,7 +193,7 @@ class ArchiveDays:
     def _writer(self, day: date, pool: Background) -> DayWriter:
         if day not in self._writers:
             known = self._known(day)
-            follower = self._follow(self._lake, day) if self._follow else None
+            follower = self._follow(self._lake, day, self._calendar) if self._follow else None
             identity = self._identities.get(day, "")
             if self._lake.identity(RAW_SESSIONS, day) != identity:
                 raise Overtaken(day.isoformat())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from os.path import commonprefix
+from typing import Any
 
 import msgspec
 
@@ -104,5 +106,10 @@ def todos_of(outcome: ToolUseResult) -> tuple[int, int] | None:
     old = value_of(given(outcome.oldTodos))
     if not isinstance(new, list):
         return None
-    known = old if isinstance(old, list) else []
-    return len(new), sum(item not in known for item in new)
+    known = set(map(_spelled, old)) if isinstance(old, list) else set()
+    return len(new), sum(_spelled(item) not in known for item in new)
+
+
+def _spelled(item: Any) -> str:
+    """Equal items, equal texts."""
+    return json.dumps(item, sort_keys=True)

@@ -17,6 +17,7 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.transcripts.archived_rows import NewRows, OldRows, union
 from waste_assets.transcripts.background import Background
 from waste_assets.transcripts.day_contents import DayContents, Owner, notes_of
+from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.lines import Piece
 from waste_assets.transcripts.listing import SourceFile
 
@@ -38,7 +39,7 @@ class Follower(Protocol):
 
 
 #: Makes the follower of a day.
-Follow = Callable[[Lake, date], Follower]
+Follow = Callable[[Lake, date, Calendar], Follower]
 
 
 class DayWriter:

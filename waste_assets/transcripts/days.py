@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -37,6 +38,11 @@ class Calendar:
     def day_at(self, moment: datetime) -> date:
         """The day of a moment."""
         return max(moment.astimezone(self.zone).date(), FIRST_DAY)
+
+    def begins_us(self, day: date) -> int:
+        """The first moment of a day, microseconds since 1970."""
+        midnight = datetime.combine(day, time_of_day(), self.zone).astimezone(UTC)
+        return int(midnight.timestamp()) * 1_000_000
 
     def day_of_file(self, mtime_ns: int) -> date:
         """The day on which a file was last written, by its time in nanoseconds since 1970.

@@ -24,6 +24,7 @@ from waste_assets.lake.tables import (
     Table,
 )
 from waste_assets.transcripts.day_contents import contents
+from waste_assets.transcripts.days import Calendar
 from waste_assets.transcripts.decode import REFUSED, REFUSED_OR_DEEP, Quarantined, decode, with_room
 from waste_assets.transcripts.fact_rows import Rows, labels_of, lines_of
 from waste_assets.transcripts.lines import Piece
@@ -33,7 +34,7 @@ from waste_assets.transcripts.record_facts import Place, RecordFacts
 from waste_assets.transcripts.records import Record, fast_record, tolerant
 
 #: Changed with every change of what is read from a line: older facts are read anew.
-RULES = "5"
+RULES = "6"
 _FROM, _RULES = "waste.from", "waste.rules"
 
 #: Record types that hold neither usage nor content of a conversation. An unknown type is looked
@@ -80,7 +81,7 @@ def is_current(lake: Lake, day: date) -> bool:
     return notes.get(_FROM, "") == version and (not version or notes.get(_RULES) == RULES)
 
 
-def read_day(lake: Lake, day: date) -> None:
+def read_day(lake: Lake, zone: str, day: date) -> None:
     """Read the facts of one day from the archive and write them; nothing where nothing is held.
 
     The archive brings its facts along; here are those that were read by older rules, or not at
@@ -89,7 +90,7 @@ def read_day(lake: Lake, day: date) -> None:
     version = contents(lake, day).version
     if not version:
         return
-    facts = DayFacts(lake, day)
+    facts = DayFacts(lake, day, Calendar(zone))
     labels = list(RAW_SESSIONS.packing.repeated)
     with at_rest(), pq.ParquetFile(lake.part(RAW_SESSIONS, day), read_dictionary=labels) as file:
         for group in range(file.num_row_groups):
@@ -100,9 +101,9 @@ def read_day(lake: Lake, day: date) -> None:
 class DayFacts:
     """The facts of one day, from the rows that the archive holds or is about to."""
 
-    def __init__(self, lake: Lake, day: date) -> None:
+    def __init__(self, lake: Lake, day: date, calendar: Calendar) -> None:
         self._lake, self._day = lake, day
-        self._facts = _Facts()
+        self._facts = _Facts(calendar.begins_us(day))
 
     def add(self, rows: pa.Table) -> None:
         """Read rows of `raw_sessions`, after those before them."""
@@ -135,11 +136,12 @@ class _Counts:
 class _Facts:
     """The rows of the line tables under construction."""
 
-    def __init__(self) -> None:
+    def __init__(self, begins_us: int) -> None:
+        """Of the day that begins at this moment."""
         self._rows: dict[str, Rows] = {table.name: Rows(table) for table in LINE_TABLES}
         self._records = RecordFacts(self._rows)
         self._counts: dict[str, _Counts] = {}
-        self._last_ts = 0
+        self._begins_us = self._last_ts = begins_us
 
     def add(self, rows: pa.Table) -> None:
         """Take in a row group of `raw_sessions`."""
@@ -194,7 +196,7 @@ class _Facts:
         self._pack()
 
     def _since(self, ts: int | None) -> int:
-        """A line's time, or that of the line before it."""
+        """A line's time, or that of the line before it; where none had any, the day's first."""
         if ts is not None:
             self._last_ts = ts
         return self._last_ts
@@ -206,7 +208,7 @@ class _Facts:
     def _counts_of(self, transcript: str, path: str) -> _Counts:
         if transcript not in self._counts:
             self._counts[transcript] = _Counts(path)
-            self._last_ts = 0
+            self._last_ts = self._begins_us
             self._records.begin()
         return self._counts[transcript]
 

@@ -413,7 +413,7 @@ def test_lines_say_the_same_however_much_of_the_stack_is_left(audit: Audit) -> N
         if frames:
             read_from(frames - 1)
         else:
-            facts.read_day(audit.lake, date(2026, 3, 2))
+            facts.read_day(audit.lake, "UTC", date(2026, 3, 2))
 
     said = audit.parts(*LINE_TABLES)
     read_from(600)

@@ -162,7 +162,7 @@ def test_facts_taken_while_archiving_are_those_read_from_the_archive(
     lake = Lake(tmp_path / "lake")
     shutil.copytree(whole.lake.root / RAW_SESSIONS.name, lake.root / RAW_SESSIONS.name)
     for day in lake.days(RAW_SESSIONS):
-        facts.read_day(lake, day)
+        facts.read_day(lake, "UTC", day)
         for table in LINE_TABLES:
             read, taken = lake.part(table, day), whole.lake.part(table, day)
             assert read.exists() == taken.exists()

@@ -1,11 +1,17 @@
-"""Lines that a wrong clock has dated after today: kept, and counted when their day has come."""
+"""Lines that a wrong clock has dated.
+
+After today: they are kept, and count when their day has come. Before the first day that there is:
+they count on that one.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Self
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,9 +22,10 @@ from waste_assets.lake.tables import FLAG_TABLES, PARSED_TURNS, TURN_TABLES
 from waste_assets.resources.data_root import DataRoot
 from waste_assets.sample import Conversation, conversation
 from waste_assets.settings import Settings
+from waste_assets.transcripts.days import FIRST_DAY
 from waste_assets_tests.checks.every import broken
 from waste_assets_tests.plug.roots import archived, written
-from waste_assets_tests.support import Audit
+from waste_assets_tests.support import Audit, as_line, record, write_lines
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY, AHEAD = TODAY - timedelta(days=1), TODAY + timedelta(days=364)
@@ -123,3 +130,39 @@ def test_a_clock_that_was_put_back_changes_nothing(
     monkeypatch.setattr(planning, "datetime", Earlier)
     assert audit.plan().is_empty
     assert audit.parts(*TURN_TABLES, *FLAG_TABLES) == before
+
+
+def test_what_is_dated_before_the_first_day_counts_on_it(tmp_path: Path, environment: None) -> None:
+    audit = Audit(tmp_path)
+    behind = conversation("behind", start="2021-06-01T09:00:00Z").user("Go").read("a.py").say()
+    behind.wait(hours=24 * 40).user("More").read("b.py").say()
+    now = conversation("now", start=f"{YESTERDAY}T09:00:00Z").user("Go").say()
+    audit.write(behind, now)
+    told = run_audit(Settings(audit.data, (audit.source,), "Europe/Berlin")).told
+    assert told["errors"] == [] and told["checks"]["failed"] == []
+    assert told["totals"]["responses"] == 5
+    assert audit.lake.days(PARSED_TURNS) == [FIRST_DAY, YESTERDAY]
+    assert archived(audit.data) == written(audit.source)
+    assert broken(DataRoot(path=str(audit.data), time_zone="Europe/Berlin")) == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Niue"])
+@pytest.mark.parametrize("lacking", [2, 6], ids=["at its beginning", "throughout"])
+def test_responses_without_a_time_count_on_the_day_of_their_neighbours_or_of_their_file(
+    tmp_path: Path, environment: None, zone: str, lacking: int
+) -> None:
+    audit = Audit(tmp_path)
+    rows = [record(number) for number in range(6)]
+    for row in rows[:lacking]:
+        row["timestamp"] = "soon"
+    path = write_lines(audit, map(as_line, rows))
+    local = ZoneInfo(zone)
+    noon = datetime.combine(YESTERDAY, time(12), local).timestamp()
+    os.utime(path, (noon, noon))
+    told = run_audit(Settings(audit.data, (audit.source,), zone)).told
+    assert told["errors"] == [] and told["checks"]["failed"] == []
+    assert told["totals"]["responses"] == 6
+    day = YESTERDAY
+    if lacking < len(rows):
+        day = datetime.fromisoformat(rows[-1]["timestamp"]).astimezone(local).date()
+    assert audit.lake.days(PARSED_TURNS) == [day]
