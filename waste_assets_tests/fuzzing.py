@@ -36,8 +36,10 @@ from waste_assets.lake.tables import (
     TURN_TABLES,
     Table,
 )
+from waste_assets.resources.data_root import DataRoot
 from waste_assets.sample import generate
 from waste_assets.transcripts import facts
+from waste_assets_tests.checks.every import broken
 from waste_assets_tests.damage import damaged
 from waste_assets_tests.support import Audit, Row
 
@@ -121,7 +123,8 @@ def seeds(sessions: int, corpora: Sequence[Path] = (), *, seed: int = 11) -> See
 
 
 def round_(seed: int, given: Seeds, wanted: int, *, thorough: bool = False) -> Counts:
-    """One round with about `wanted` damaged lines; `thorough`: up to the BI files and the report.
+    """One round with about `wanted` damaged lines; `thorough`: up to the BI files and the report,
+    with all checks.
 
     Raises:
         Broken: what must hold does not.
@@ -155,6 +158,8 @@ def round_(seed: int, given: Seeds, wanted: int, *, thorough: bool = False) -> C
             audit.labels()
             audit.publish()
             audit.report()
+            if stopped := broken(DataRoot(path=str(audit.data)), blocking=True):
+                raise Broken(f"an audit would not get past its checks: {stopped}")
     return counts
 
 
