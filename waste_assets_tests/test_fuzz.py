@@ -23,7 +23,7 @@ def few() -> Seeds:
 
 
 def test_damage_costs_no_line_and_no_neighbour(few: Seeds) -> None:
-    counts = round_(3, few, 700)
+    counts = round_(3, few, 700, thorough=True)
     assert counts.damaged > 500
     assert counts.quarantined > 20 and counts.repaired > 20
     assert counts.responses_held > 50 and counts.neighbour_rows > 100
