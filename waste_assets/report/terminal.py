@@ -83,7 +83,7 @@ def headline(told: dict[str, Any]) -> list[str]:
     totals, waste = told["totals"], told["waste"]
     lines = [
         f"{usd(totals['usd'])} at the API's list prices (also for subscribers): "
-        f"{totals['responses'] or 0:,} responses on {told['coverage']['days']:,} days."
+        f"{counted(totals['responses'], 'response')} on {counted(told['coverage']['days'], 'day')}."
     ]
     if waste["usd_spent"]:
         parts = ", ".join(

@@ -18,6 +18,8 @@ _SESSION = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _STANDARD = re.compile(rf"(?:^|/)({_SESSION}(?:\.jsonl|/.+)|agent-[^/]+\.(?:jsonl|meta\.json))$")
 #: What Claude Code writes beside a transcript and sweeps with it.
 _BESIDE = re.compile(r"(?:^|/)(?:tool-results|workflows)/|\.meta\.json$")
+#: A path is a text in every table.
+_NO_TEXT = "its name is not UTF-8: rename it"
 #: In the year 2262.
 _LAST_NS = (1 << 63) - 1
 
@@ -46,6 +48,8 @@ def check_roots(roots: Iterable[Path | str]) -> list[Source]:
             checked.append(source)
             continue
         root = Path(source.root)
+        if not is_text(source.root):
+            raise SourceError(f"{spelled(source.root)} cannot be read: {_NO_TEXT}.")
         if not root.exists():
             raise SourceError(f"{root} does not exist: give a directory that holds transcripts.")
         if not root.is_dir():
@@ -98,6 +102,8 @@ def of_session(transcript: Path) -> Listing:
     Raises:
         SourceError: there is no such file.
     """
+    if not is_text(str(transcript)):
+        raise SourceError(f"{spelled(str(transcript))} cannot be read: {_NO_TEXT}.")
     # projects/<directory of the project>/<session>.jsonl
     start, found = str(transcript.parent.parent), _Found()
     found.begin(Source(start).named(), start)
@@ -139,7 +145,7 @@ class _Found:
 
     def take(self, entry: os.DirEntry[str], relative: str) -> None:
         """Add a file of a directory, where it is worth archiving."""
-        if not relative.endswith(".jsonl") and not _BESIDE.search(relative):
+        if not _may_be_told(relative):
             return
         try:
             stat = entry.stat()
@@ -152,9 +158,9 @@ class _Found:
 
     def add(self, path: str, relative: str, size: int, mtime_ns: int) -> None:
         """Add a file, with the transcript that its name says, where it is worth archiving."""
-        is_lines = relative.endswith(".jsonl")
-        if not is_lines and not _BESIDE.search(relative):
+        if not _may_be_told(relative):
             return
+        is_lines = relative.endswith(".jsonl")
         standard = _STANDARD.search(relative)
         transcript = standard[1] if standard else relative
         # Some file systems keep times that no database takes.
@@ -181,6 +187,21 @@ class _Found:
         return self._links.get(path) or real_start + path[len(start) :]
 
 
+def _may_be_told(relative: str) -> bool:
+    """Whether a file is worth archiving, by its path from the start."""
+    return relative.endswith(".jsonl") or _BESIDE.search(relative) is not None
+
+
+def is_text(name: str) -> bool:
+    """Whether a name that the system gives is UTF-8: it may be any bytes."""
+    return name.isascii() or not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def spelled(name: str) -> str:
+    """The same name as a text, with `\\xff` for a byte that is none."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _sources(roots: Iterable[Path | str | Source]) -> Iterator[Source]:
     for root in roots:
         yield from [root] if isinstance(root, Source) else Source.of(root).expanded()
@@ -201,7 +222,10 @@ def _walk(
             unreadable.append((directory, error.strerror or "cannot be listed"))
             continue
         for entry in listed:
-            if entry.is_dir(follow_symlinks=False):
+            if not is_text(entry.name):
+                if entry.is_dir(follow_symlinks=False) or _may_be_told(relative + entry.name):
+                    unreadable.append((spelled(entry.path), _NO_TEXT))
+            elif entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, f"{relative}{entry.name}/"))
             elif entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path)):
                 # A link that leads nowhere is yielded too: what cannot be looked at is reported.

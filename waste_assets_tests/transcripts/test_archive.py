@@ -19,9 +19,10 @@ from waste_assets.lake.tables import RAW_SESSIONS
 from waste_assets.sample import Conversation, conversation
 from waste_assets.sample.blocks import bash, read, say
 from waste_assets.sample.oddities import ODDITIES
-from waste_assets.transcripts.discover import discover
+from waste_assets.transcripts.discover import check_roots, discover, of_session
 from waste_assets.transcripts.lines import SETTLED_SECONDS
 from waste_assets.transcripts.show import NotArchived, archived_lines
+from waste_assets.transcripts.sources import SourceError
 from waste_assets_tests.support import (
     FIRST,
     LAST,
@@ -512,6 +513,30 @@ def test_a_file_that_cannot_be_read_is_told_and_costs_nothing_else(audit: Audit)
         assert [Path(path).name for path, _ in report.unreadable] == ["broken.jsonl"]
         assert audit.tokens()["responses"] == 1
     assert audit.plan().days == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not let it be written")
+def test_a_name_that_is_no_text_is_told_and_costs_nothing_else(audit: Audit) -> None:
+    audit.write(conversation("fine").user().say())
+    told = as_line(record(1)) + b"\n"
+    folder = os.fsencode(audit.source / "projects" / "-home-dev-shop")
+    for name in (b"\xff.jsonl", b"\xff.txt", b"caf\xc3\xa9\n.jsonl"):
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(told)
+    other = Path(os.fsdecode(folder + b"-\xfe"))
+    other.mkdir()
+    (other / "a.jsonl").write_bytes(told)
+    _, unlisted = discover([audit.source])
+    assert sorted(Path(path).name for path, _ in unlisted) == [
+        r"-home-dev-shop-\xfe",
+        r"\xff.jsonl",
+    ]
+    assert all(why == "its name is not UTF-8: rename it" for _, why in unlisted)
+    audit.run()
+    assert audit.tokens()["responses"] == 2
+    with pytest.raises(SourceError, match=r"xfe cannot be read: its name is not UTF-8"):
+        check_roots([other])
+    with pytest.raises(SourceError, match=r"xfe/a.jsonl cannot be read: its name is not UTF-8"):
+        of_session(other / "a.jsonl")
 
 
 #: Goes deeper than Python calls, then deeper than a path can be long.
