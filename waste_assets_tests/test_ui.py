@@ -287,7 +287,7 @@ def test_a_check_that_warns_shows_the_rows_at_fault(built: UI) -> None:
     built.open("/assets/parsed_turns?view=checks", "models_priced")
     built.page.get_by_text("models_priced").first.click()
     built.page.get_by_text("offending_rows").first.wait_for()
-    built.page.get_by_text("add the models (claude-unheard-of-9 for one) to").first.wait_for()
+    built.page.get_by_text("for one) to accounting/prices.csv").first.wait_for()
     # Which model, and where it stands.
     row = built.page.get_by_role("row").filter(has_text="claude-unheard-of-9").first
     row.get_by_text(DAYS[1]).wait_for()

@@ -27,7 +27,7 @@ class Check:
     offending: str
     #: "<n> of <m> <of> <fault>: <remedy>." is what a person reads when the check fails. In braces
     #: the remedy may name columns of `offending`, or `place`, what `waste-assets show` takes: those
-    #: of the first of the rows.
+    #: of the first of the rows. They stand between backticks: names come from transcripts.
     of: str
     fault: str
     remedy: str

@@ -300,7 +300,7 @@ _TURNS = (
         _UNPRICED,
         "responses",
         "are of a model without a price and count in no sum of USD",
-        "add the models ({model} for one) to accounting/prices.csv, or read all sums as lower "
+        "add the models (`{model}` for one) to accounting/prices.csv, or read all sums as lower "
         "bounds",
         blocking=False,
     ),
@@ -418,7 +418,7 @@ _QUARANTINE = (
         _QUARANTINED,
         "lines",
         "could not be read and count for nothing",
-        "look at them, for one ({reason}) with `waste-assets show {place}`; the archive keeps "
+        "look at them, for one (`{reason}`) with `waste-assets show {place}`; the archive keeps "
         "them until a later version can read them",
         blocking=False,
     ),

@@ -84,11 +84,14 @@ class Finding:
 
 
 def _words(row: Mapping[str, Any]) -> dict[str, str]:
-    """What a sentence may name of a row. A place can be copied into a shell, whatever its name."""
+    """What a sentence may name of a row, between backticks: the UI takes it for Markdown.
+
+    A place can be copied into a shell, whatever its name.
+    """
     words = {name: inert(str(value)) for name, value in row.items()}
     if row.keys() >= {"transcript", "line_no"}:
         words["place"] = argument(short_name(f"{row['transcript']}:{row['line_no']}"))
-    return words
+    return {name: word.replace("`", "\N{REPLACEMENT CHARACTER}") for name, word in words.items()}
 
 
 def specs(suite: Suite) -> list[dg.AssetCheckSpec]:

@@ -874,6 +874,13 @@ def test_a_check_fails_on_what_it_is_for(key: tuple[str, str], data: Data) -> No
         assert words in result.description
 
 
+def test_the_ui_takes_no_name_in_a_sentence_for_markdown() -> None:
+    named = [check.remedy for suite in SUITES for check in suite.checks if "{" in check.remedy]
+    assert len(named) > 3
+    for remedy in named:
+        assert "{" not in re.sub(r"`[^`]*`", "", remedy)
+
+
 def test_what_to_do_names_the_first_row_and_can_be_copied(data: Data) -> None:
     row = {
         "transcript": "a\x1b b $(x).jsonl",
@@ -884,11 +891,11 @@ def test_what_to_do_names_the_first_row_and_can_be_copied(data: Data) -> None:
     }
     data.rewrite(QUARANTINED_LINES, [row])
     told = data.finding("quarantined_lines", "nothing_quarantined").told
-    assert "for one (no) with `waste-assets show 'a� b $(x).jsonl:7'`" in told
+    assert "for one (`no`) with `waste-assets show 'a� b $(x).jsonl:7'`" in told
     rows = data.rows(PARSED_TURNS)
-    data.rewrite(PARSED_TURNS, [rows[0] | {"model": "{odd}\x07", "usd": None}, *rows[1:]])
+    data.rewrite(PARSED_TURNS, [rows[0] | {"model": "{odd}`\x07", "usd": None}, *rows[1:]])
     told = data.finding("parsed_turns", "models_priced").told
-    assert "add the models ({odd}� for one) to accounting/prices.csv" in told
+    assert "add the models (`{odd}��` for one) to accounting/prices.csv" in told
 
 
 WARNINGS = {
