@@ -91,8 +91,9 @@ WITH sums AS (
         sum(usd) AS usd,
         sum(usd_direct)::DOUBLE AS usd_direct,
         sum(usd_avoidable)::DOUBLE AS usd_avoidable,
-        list(place ORDER BY example_rank, place)[:3] AS places,
-        list(example ORDER BY example_rank, place)[:3] AS examples
+        -- Of those that have something to show. A list of all would be as long as the history.
+        arg_min(place, (example_rank, place), 3) AS places,
+        arg_min(example, (example_rank, place), 3) AS examples
     FROM clustered
     GROUP BY cluster_id
 ),
@@ -140,7 +141,7 @@ SELECT
     CASE
         WHEN s.projects >= 2 AND s.people >= 2
             OR (SELECT value = 'true' FROM facts WHERE key = 'show_examples')
-        THEN list_filter(s.examples, lambda one: one IS NOT NULL)
+        THEN coalesce(s.examples, [])
     END AS examples
 FROM sums AS s
 JOIN cluster_words AS w USING (cluster_id)
