@@ -49,7 +49,9 @@ class Finding:
         check = self.check
         some, all_ = self.offending.total(), self.checked.total()
         if self.failing:
-            remedy = check.remedy.format_map(_words(self.rows[0]))
+            # Another run may have mended them between the count and the look.
+            first = _words(self.rows[0]) if self.rows else {}
+            remedy = check.remedy.format_map(defaultdict(lambda: "…", first))
             return f"{some:,} of {all_:,} {check.of} {check.fault}: {remedy}."
         if some:
             return (
