@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from math import fsum
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from waste_assets.clusters import stage
@@ -86,6 +88,25 @@ def test_what_flags_own_of_failed_calls_is_what_clusters_cost(audit: Audit) -> N
     avoidable = sum(row["usd_avoidable"] for row in audit.rows(FAILURE_CLUSTERS))
     assert direct == pytest.approx(owned, abs=1e-9) and direct > 0
     assert avoidable > direct
+
+
+def test_a_flag_may_name_thousands_of_calls(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    audit.write(session("many", 1))
+    audit.run()
+    (day,) = audit.lake.days(FAILED_CALLS)
+    call = next(row for row in audit.rows(FAILED_CALLS) if row["tool_name"] == "Edit")
+    flag = audit.rows(HEURISTIC_FLAGS)[0] | {"tier": "certain", "agent": call["agent"]}
+    ids = [f"toolu_{n}" for n in range(6_000)]
+    for table, rows in (
+        (FAILED_CALLS, [call | {"tool_use_id": one} for one in ids]),
+        (HEURISTIC_FLAGS, [flag | {"tool_use_ids": ids, "usd_owned": 2.5}]),
+    ):
+        written = pa.Table.from_pylist(rows).select(table.column_names).cast(table.schema)
+        audit.lake.write(table, day, written, audit.lake.notes(table, day))
+    audit.clusters()
+    costs = [row["usd_direct"] for row in audit.rows(FAILURE_CLUSTERS)]
+    assert len(costs) == len(ids) and fsum(costs) == pytest.approx(2.5)
 
 
 def test_days_in_any_order_again_and_in_any_portions_give_the_same_bytes(
