@@ -146,9 +146,8 @@ def built(root: Path) -> Lake:
     state = State(root / "data")
     try:
         found = discover([root / "source"])[0]
-        archive.update(
-            lake, SourceCatalog(state), found, date(2020, 1, 1), date(2100, 1, 1), calendar
-        )
+        catalog = SourceCatalog(state)
+        archive.update(lake, catalog, found, date(2020, 1, 1), date(2100, 1, 1), calendar)
     finally:
         state.close()
     with Processes() as processes:

@@ -50,7 +50,7 @@ def start_early(modules: Sequence[str]) -> None:
         _early.append(pool)
 
 
-def end_early() -> None:
+def _end_early() -> None:
     """Let the processes end that nobody has had work for."""
     while _early:
         _early.pop().shutdown()
@@ -89,7 +89,7 @@ class Processes:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=kind is not None)
-        end_early()
+        _end_early()
 
     def rest(self) -> None:
         """Let the processes end: what they hold is wanted for other work.
@@ -99,7 +99,7 @@ class Processes:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-        end_early()
+        _end_early()
 
     def each(
         self,

@@ -36,7 +36,7 @@ SELECT
     sum(f.usd::DECIMAL(38, 15))::DOUBLE AS usd,
     sum(f.usd_direct::DECIMAL(38, 15))::DOUBLE AS usd_direct,
     sum(f.usd_avoidable::DECIMAL(38, 15))::DOUBLE AS usd_avoidable,
-    list(f.tool_use_id ORDER BY f.example_rank, f.tool_use_id, f.response_id)[:3] AS examples
+    arg_min(f.tool_use_id, (f.example_rank, f.tool_use_id, f.response_id), 3) AS examples
 FROM failure_clusters AS f
 JOIN templates AS t USING (day, cluster_id)
 JOIN causes AS c USING (day, cluster_id)

@@ -85,7 +85,8 @@ def discover(roots: Iterable[Path | str | Source]) -> Discovered:
         if source.is_bucket:
             found.begin(source, "")
             for file in bucket.files(source):
-                found.add(file.path, file.relative, file.size, file.mtime_ns)
+                if _may_be_told(file.relative):
+                    found.add(file.path, file.relative, file.size, file.mtime_ns)
             continue
         root = Path(source.root)
         start = root / "projects" if (root / "projects").is_dir() else root
@@ -157,9 +158,7 @@ class _Found:
         self.add(entry.path, relative, stat.st_size, stat.st_mtime_ns)
 
     def add(self, path: str, relative: str, size: int, mtime_ns: int) -> None:
-        """Add a file, with the transcript that its name says, where it is worth archiving."""
-        if not _may_be_told(relative):
-            return
+        """Add a file that is worth archiving, with the transcript that its name says."""
         is_lines = relative.endswith(".jsonl")
         standard = _STANDARD.search(relative)
         transcript = standard[1] if standard else relative

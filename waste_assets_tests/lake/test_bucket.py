@@ -180,15 +180,10 @@ def archive_from(folder: Path, start: threading.Barrier) -> None:
     files = audit.files()
     start.wait()
     with closing(State(audit.data)) as state:
+        catalog = SourceCatalog(state)
         for file in files:
             archive.update(
-                audit.lake,
-                SourceCatalog(state),
-                Listing.of([file]),
-                FIRST,
-                LAST,
-                calendar,
-                follow=DayFacts,
+                audit.lake, catalog, Listing.of([file]), FIRST, LAST, calendar, follow=DayFacts
             )
 
 
